@@ -1,0 +1,94 @@
+"""What a rate limiter promises, whoever keeps the count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+WINDOW_S = 60
+
+Limited = Literal["requests", "tokens"]
+
+
+class LimiterState(StrEnum):
+    SHARED = "shared"
+    """One count for every worker and gateway, kept in Redis."""
+    LOCAL = "local"
+    """Redis is away: this worker enforces its own share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one key may spend in any 60 seconds."""
+
+    requests_per_min: int
+    tokens_per_min: int
+
+    def __post_init__(self) -> None:
+        if self.requests_per_min < 1 or self.tokens_per_min < 1:
+            raise ValueError(
+                f"a quota must allow at least one request and one token a minute, "
+                f"not {self.requests_per_min} and {self.tokens_per_min}"
+            )
+
+
+@dataclass(slots=True, eq=False)
+class Reservation:
+    """Tokens held for one admitted request, until `settle` says what it really used."""
+
+    key: str
+    tokens: int
+    second: int
+    """The bucket of this worker's own window, in seconds of its clock."""
+    shared_second: int | None = None
+    """The bucket in Redis, in seconds of its clock; None where Redis has not been told of this request."""
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitDecision:
+    """Whether a request may go on, and what its client may be told. Times are seconds from now."""
+
+    allowed: bool
+    reservation: Reservation | None
+    refused_by: Limited | None
+    impossible: bool = False
+    """The request alone asks for more tokens than a whole window holds: trying again will not help."""
+    limit_requests: int
+    remaining_requests: int
+    reset_requests_s: float
+    limit_tokens: int
+    remaining_tokens: int
+    reset_tokens_s: float
+    retry_after_s: float | None = None
+    """When the same request would be admitted if nobody else came; None unless refused, or when it is impossible."""
+
+
+class RateLimiter(Protocol):
+    @property
+    def state(self) -> LimiterState: ...
+
+    async def start(self) -> None:
+        """Connect, in the running event loop. Never raises because a store is away: the limiter starts without it."""
+        ...
+
+    async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
+        """Count one request and hold `tokens` of `key`'s quota, or refuse without spending anything.
+
+        `key` names the tenant's key in the store, so it must be an identifier and not the secret itself.
+        Raises ValueError for negative `tokens`, and nothing because a store is away.
+        """
+        ...
+
+    def settle(self, reservation: Reservation, used_tokens: int) -> None:
+        """Replace the tokens held by the tokens used, in the bucket they were held in.
+
+        Returns at once and never raises; a second call for the same reservation does nothing. What is settled after
+        its bucket has left the window changes nothing.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Send what was settled but not yet sent, as far as the store answers in time, and let go of it."""
+        ...
