@@ -1,0 +1,144 @@
+"""Any OpenAI-compatible upstream over HTTP: vLLM, Ray Serve, MockLLM, Ollama, TGI, a vendor's API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+from serving.backends.event_stream import EventStream
+from serving.backends.translate import decoded, engine_error, failed_response
+from serving.errors import BackendError, BackendTimeout, BackendUnavailable
+from serving.types import Endpoint, EngineRequest, Json, Reply, StreamReply, Usage, WholeReply
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. A reply that is not streamed has until `request_s` for its first byte: the engine writes it whole."""
+
+    connect_s: float
+    first_byte_s: float
+    between_chunks_s: float
+    request_s: float
+
+
+def new_session(timeouts: Timeouts) -> aiohttp.ClientSession:
+    """The connection pool that all upstreams of a worker share. The caller closes it."""
+    return aiohttp.ClientSession(
+        # Below the 5 s after which uvicorn (so vLLM) closes an idle connection: reusing one that is being closed
+        # would fail a request that was never read.
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=30),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect_s),
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity", "User-Agent": "ai-serving-platform"},
+    )
+
+
+class OpenAIBackend:
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        timeouts: Timeouts,
+        model: str | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        """`model`: the upstream's own name for the model; None forwards the name that the client used."""
+        self._name = name
+        self._session = session
+        self._timeouts = timeouts
+        self._model = model
+        self._urls = {endpoint: f"{base_url}/{endpoint.value}" for endpoint in Endpoint}
+        self._models_url = f"{base_url}/models"
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def open(self, request: EngineRequest) -> Reply:
+        deadline = asyncio.get_running_loop().time() + self._timeouts.request_s
+        first_byte_s = self._timeouts.first_byte_s if request.stream else self._timeouts.request_s
+        async with self._translated(first_byte_s):
+            response = await self._post(request)
+        try:
+            async with self._translated(first_byte_s):
+                if response.status != 200:
+                    raw, catalogued = await response.read(), self._model is not None
+                    raise failed_response(self._name, response, raw, catalogued=catalogued)
+                if not request.stream:
+                    return self._whole(await response.read())
+                return await self._stream(response, deadline)
+        except BaseException:
+            response.close()
+            raise
+
+    async def check(self) -> None:
+        await self.models()
+
+    async def models(self) -> list[Json]:
+        async with (
+            self._translated(self._timeouts.connect_s),
+            self._session.get(self._models_url, headers=self._headers, allow_redirects=False) as response,
+        ):
+            body = await response.read()
+            if response.status != 200:
+                raise failed_response(self._name, response, body, catalogued=False)
+            listing = decoded(self._name, body)
+        data = listing.get("data")
+        return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+    async def _post(self, request: EngineRequest) -> aiohttp.ClientResponse:
+        body = dict(request.body)
+        if self._model is not None:
+            body["model"] = self._model
+        if request.stream:
+            # Usage is always asked for, so that every stream is billed; it is stripped for clients who did not ask.
+            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        url, data = self._urls[request.endpoint], _encode(body)
+        headers = {**self._headers, "X-Request-Id": request.request_id}
+        try:
+            return await self._session.post(url, data=data, headers=headers, allow_redirects=False)
+        except aiohttp.ServerDisconnectedError:
+            # The upstream closed a pooled connection just as it was picked; nothing was answered, so once more.
+            return await self._session.post(url, data=data, headers=headers, allow_redirects=False)
+
+    def _whole(self, raw: bytes) -> WholeReply:
+        body = decoded(self._name, raw)
+        if "error" in body:
+            raise engine_error(self._name, body)
+        return WholeReply(upstream=self._name, body=body, usage=Usage.from_wire(body.get("usage")))
+
+    async def _stream(self, response: aiohttp.ClientResponse, deadline: float) -> StreamReply:
+        events = EventStream(
+            response, upstream=self._name, between_chunks_s=self._timeouts.between_chunks_s, deadline=deadline
+        )
+        await events.prefetch()
+        held = AsyncExitStack()
+        held.callback(events.close)
+        return StreamReply(upstream=self._name, frames=events).holding(held)
+
+    @asynccontextmanager
+    async def _translated(self, timeout_s: float) -> AsyncIterator[None]:
+        """Turn the HTTP client's errors into ours, and bound the block in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                yield
+        except BackendError:
+            raise
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+            raise BackendTimeout(f"{self._name} did not answer in time", upstream=self._name) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = type(error).__name__
+            raise BackendUnavailable(f"{self._name} is unavailable ({reason})", upstream=self._name) from error

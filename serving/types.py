@@ -1,0 +1,123 @@
+"""What travels between the gateway and an engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+# One decoded JSON object of the wire: a whole answer, or the payload of one SSE event.
+Json = dict[str, Any]
+
+
+class Endpoint(StrEnum):
+    """An engine's endpoint; the value is the path below the base URL."""
+
+    CHAT = "chat/completions"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """A checked request, ready for any upstream: `body` is the client's, the upstream puts its own model name in."""
+
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    stream: bool
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one answer. `prompt_tokens` includes `cached_tokens`. `estimated` when the engine did not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    estimated: bool = False
+
+    @classmethod
+    def from_wire(cls, usage: object) -> Usage | None:
+        """The `usage` object of the OpenAI wire format; None when it is absent or not one."""
+        if not isinstance(usage, dict):
+            return None
+        details = usage.get("prompt_tokens_details")
+        cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+        return cls(
+            prompt_tokens=_count(usage.get("prompt_tokens")),
+            completion_tokens=_count(usage.get("completion_tokens")),
+            cached_tokens=_count(cached),
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Reply:
+    """An engine's answer, and the owner of all that is held for it: whoever takes a reply closes it.
+
+    `usage` is what the engine reported, None as long as it has not. `produced_chunks` counts the chunks that carried
+    output, which is what a stream that was cut short is billed by.
+    """
+
+    upstream: str
+    usage: Usage | None = None
+    produced_chunks: int = 0
+    _held: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def holding(self, held: AsyncExitStack) -> Self:
+        """Take over `held`: it is released when this reply is closed, after the reply's own resources."""
+        held.push_async_exit(self._held.pop_all())
+        self._held = held
+        return self
+
+    async def aclose(self) -> None:
+        await self._held.aclose()
+
+
+@dataclass(slots=True, kw_only=True)
+class WholeReply(Reply):
+    body: Json
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamReply(Reply):
+    """Iterating yields the decoded events in the batches in which they arrived, without `[DONE]`.
+
+    The iteration ends only when the engine said that the answer is complete, and raises BackendError otherwise.
+    """
+
+    frames: AsyncIterator[list[Json]]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Json]:
+        batch = await anext(self.frames)
+        for frame in batch:
+            if (usage := frame.get("usage")) is not None:
+                self.usage = Usage.from_wire(usage) or self.usage
+            if carries_output(frame):
+                self.produced_chunks += 1
+        return batch
+
+
+def carries_output(frame: Json) -> bool:
+    """Whether a stream's event brings the client something, unlike the first event's role and the last one's usage."""
+    for choice in frame.get("choices") or ():
+        delta = choice.get("delta", choice)
+        if any(delta.get(name) for name in _OUTPUT_FIELDS):
+            return True
+    return False
+
+
+_OUTPUT_FIELDS = ("content", "text", "tool_calls", "reasoning_content", "reasoning", "refusal")
