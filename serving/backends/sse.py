@@ -15,7 +15,7 @@ class EventParser:
         self._max_event_bytes = max_event_bytes
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Payloads (joined `data:` lines) of the events that `data` completes; comments and other fields are dropped."""
+        """Payloads (joined `data:` lines) of the events that `data` completes; comments and the like are dropped."""
         buffer = self._pending + data if self._pending else data
         # A trailing CR may be the first half of CRLF: it waits for the next read.
         held_back = b"\r" if buffer.endswith(b"\r") else b""
