@@ -1,0 +1,83 @@
+"""Real Redis and real Postgres for every test that asks; nothing starts for tests that do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from scripts.embedded.ports import free_port
+from scripts.embedded.postgres_server import postgres_service, postgres_url
+from scripts.embedded.redis_server import redis_service
+from scripts.embedded.redis_server import redis_url as redis_address
+from scripts.embedded.service import ServiceProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class RedisServer:
+    """A Redis of the tests' own, which they may kill and freeze: `redis_url` repairs it for the next test."""
+
+    def __init__(self, directory: Path) -> None:
+        port = free_port()
+        service = redis_service(directory=directory, port=port, log_file=directory / "redis.log")
+        self.process = ServiceProcess(service=service)
+        self.url = redis_address(directory=directory, port=port)
+        self.port = port
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def start(self) -> None:
+        """Start and wait until it answers; harmless when it runs."""
+        self.process.start_ready()
+
+    def kill(self) -> None:
+        """`kill -9`: connections are reset and new ones refused."""
+        self.process.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.process.thaw()
+
+    def restart(self) -> None:
+        """Running and answering afterwards, whatever state it was in; data are kept."""
+        self.process.restart()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.process.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """Address of a running, empty Redis."""
+    redis_server.thaw()
+    redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real PostgreSQL 18 database with the `vector` extension; tests share it and clean up after them."""
+    directory = tmp_path_factory.mktemp("postgres")
+    port = free_port()
+    service = postgres_service(directory=directory, port=port, log_file=directory / "postgres.log", durable=False)
+    process = ServiceProcess(service=service)
+    process.start_ready()
+    yield postgres_url(directory=directory, port=port)
+    process.stop()
