@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from scripts.embedded.ports import free_port
 from scripts.embedded.postgres_server import postgres_service, postgres_url
@@ -36,7 +38,7 @@ def processes() -> Iterator[list[ServiceProcess]]:
 def test_redis_asks_for_its_password(redis_server: RedisServer, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
-    with redis.Redis(port=redis_server.port, retry=None) as stranger, pytest.raises(redis.AuthenticationError):
+    with redis.Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
 
@@ -62,7 +64,7 @@ def test_redis_keeps_its_data_over_kill_9(redis_server: RedisServer) -> None:
 
 @pytest.mark.usefixtures("redis_url")
 def test_a_frozen_redis_does_not_answer_and_a_thawed_one_does(redis_server: RedisServer) -> None:
-    with redis.Redis.from_url(redis_server.url, socket_timeout=0.2, retry=None) as client:
+    with redis.Redis.from_url(redis_server.url, socket_timeout=0.2, retry=Retry(NoBackoff(), 0)) as client:
         redis_server.freeze()
         with pytest.raises(redis.TimeoutError):
             client.ping()
