@@ -43,6 +43,8 @@ class Reservation:
     """The bucket of this worker's own window, in seconds of its clock."""
     shared_second: int | None = None
     """The bucket in Redis, in seconds of its clock; None where Redis has not been told of this request."""
+    epoch: int = 0
+    """When this was admitted, counted by the limiter: each loss and each return of Redis begins a new epoch."""
     settled: bool = False
 
 

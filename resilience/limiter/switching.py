@@ -1,0 +1,169 @@
+"""The limiter of a gateway worker: Redis' exact windows while Redis answers, this worker's share of them while not.
+
+Losing Redis costs the requests under way `timeout_s` at most and later ones nothing: they are decided here until a
+probe in the background has booked something in Redis again. What was admitted meanwhile is then booked there first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from resilience.limiter.base import LimitDecision, LimiterState, Quota, Reservation
+from resilience.limiter.local_windows import LocalWindows
+from resilience.limiter.redis_windows import RedisWindows, SharedWindowsLostError
+from resilience.limiter.window import decide, refuse_impossible
+
+PROBE_INTERVAL_S = 0.5
+# A Redis that fails again within this time of coming back is left alone for twice as long as the time before.
+SETTLED_S = 5.0
+LONGEST_PROBE_INTERVAL_S = 8.0
+
+OnStateChange = Callable[[bool, str], None]
+
+
+class SwitchingLimiter:
+    """Belongs to one event loop. `on_state_change(degraded, reason)` is called once for each loss and each return."""
+
+    def __init__(
+        self,
+        *,
+        shared: RedisWindows,
+        local: LocalWindows,
+        on_state_change: OnStateChange,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`jitter` gives numbers from 0 to 1, so that the workers do not all probe at once."""
+        self._shared = shared
+        self._local = local
+        self._on_state_change = on_state_change
+        self._clock = clock
+        self._jitter = jitter
+        self._state = LimiterState.LOCAL
+        self._epoch = 0
+        self._retold_epoch = 0
+        self._probe_interval_s = PROBE_INTERVAL_S
+        self._shared_since_s = -SETTLED_S
+        self._healing: asyncio.Task[None] | None = None
+        shared.on_lost = self._degrade
+
+    @property
+    def state(self) -> LimiterState:
+        return self._state
+
+    async def start(self) -> None:
+        """Connect to Redis; a Redis that is away is reported and probed for, not raised."""
+        if self._healing is not None or self._state is LimiterState.SHARED:
+            return
+        try:
+            await self._hand_back()
+        except SharedWindowsLostError as error:
+            self._on_state_change(True, str(error))
+            self._healing = asyncio.create_task(self._heal(), name="rate limiter: probe Redis")
+
+    async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
+        if tokens < 0:
+            raise ValueError(f"tokens to reserve must not be negative, got {tokens}")
+        if tokens > quota.tokens_per_min:
+            return refuse_impossible(quota)
+        if self._state is LimiterState.SHARED:
+            with suppress(SharedWindowsLostError):  # which has switched this limiter already
+                verdict, shared_second = await self._shared.reserve(key, quota, tokens)
+                if verdict.refused_by:
+                    return decide(verdict, quota, None)
+                second = self._local.record(key, tokens)
+                return decide(verdict, quota, Reservation(key, tokens, second, shared_second, self._epoch))
+        return self._reserve_locally(key, quota, tokens)
+
+    def settle(self, reservation: Reservation, used_tokens: int) -> None:
+        if reservation.settled:
+            return
+        reservation.settled = True
+        difference = max(0, used_tokens) - reservation.tokens
+        if difference == 0:
+            return
+        unshared = reservation.shared_second is None and reservation.epoch == self._epoch
+        self._local.adjust(reservation.key, reservation.second, difference, unshared=unshared)
+        if not unshared:
+            second = reservation.shared_second
+            if second is None or reservation.epoch < self._retold_epoch:  # it was this limiter that told Redis of it
+                second = self._shared.second_of(reservation.second)
+            self._shared.adjust(reservation.key, second, 0, difference)
+
+    async def aclose(self) -> None:
+        if self._healing is not None:
+            self._healing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._healing
+            self._healing = None
+        await self._shared.aclose()
+        self._state = LimiterState.LOCAL
+
+    def _reserve_locally(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
+        verdict, second = self._local.reserve(key, quota, tokens)
+        reservation = None if verdict.refused_by else Reservation(key, tokens, second, epoch=self._epoch)
+        return decide(verdict, quota, reservation, self._local.share(quota))
+
+    def _degrade(self, reason: str) -> None:
+        if self._state is LimiterState.LOCAL:
+            return
+        self._state = LimiterState.LOCAL
+        self._epoch += 1
+        short_lived = self._clock() - self._shared_since_s < SETTLED_S
+        self._probe_interval_s = (
+            min(2 * self._probe_interval_s, LONGEST_PROBE_INTERVAL_S) if short_lived else PROBE_INTERVAL_S
+        )
+        self._on_state_change(True, reason)
+        self._healing = asyncio.create_task(self._heal(), name="rate limiter: probe Redis")
+
+    async def _heal(self) -> None:
+        while True:
+            await asyncio.sleep(self._probe_interval_s * (0.5 + self._jitter()))
+            try:
+                reason = await self._hand_back()
+            except SharedWindowsLostError:
+                continue
+            except Exception as error:  # noqa: BLE001  # whatever goes wrong, probing must go on; it is reported
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "the probe of the rate limiter's Redis failed", "exception": error}
+                )
+            else:
+                self._on_state_change(False, reason)
+                return
+
+    async def _hand_back(self) -> str:
+        remembers = await self._shared.connect()
+        if not self._shared.connected:
+            raise SharedWindowsLostError("Redis hung up at once")
+        self._epoch += 1
+        if not remembers:
+            self._retold_epoch = self._epoch
+        spent = self._local.take_unshared() if remembers else self._local.take_everything()
+        for key, bucket in spent:
+            self._shared.adjust(key, self._shared.second_of(bucket.second), bucket.requests, bucket.tokens)
+        self._shared_since_s = self._clock()
+        self._healing = None
+        self._state = LimiterState.SHARED
+        return "Redis answers" if remembers else "Redis answers, and was told what it had forgotten"
+
+
+def redis_limiter(
+    *,
+    url: str,
+    share_count: int,
+    on_state_change: OnStateChange,
+    timeout_s: float = 0.08,
+    prefix: str = "limits",
+    clock: Callable[[], float] = time.monotonic,
+) -> SwitchingLimiter:
+    """A limiter over the Redis at `url` for one of `share_count` workers; call `start` in its event loop."""
+    return SwitchingLimiter(
+        shared=RedisWindows(url=url, clock=clock, timeout_s=timeout_s, prefix=prefix),
+        local=LocalWindows(clock=clock, share_count=share_count),
+        on_state_change=on_state_change,
+        clock=clock,
+    )

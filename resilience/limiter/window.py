@@ -1,0 +1,163 @@
+"""A sliding window of 60 s over one-second buckets: one key's requests and tokens, nothing but arithmetic.
+
+`window.lua` holds the same rules for Redis, and a property test runs both side by side.
+
+Why no 60 seconds ever hold more than the limit: something admitted in second `s` counts until second `s + 61` begins,
+so more than 60 s and at most 61. The price is that a key spending evenly gets 60/61 of its limit; in return a window
+needs 61 buckets, whatever the limit is.
+
+All times are whole milliseconds or seconds of one clock, handed in by the caller.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from resilience.limiter.base import WINDOW_S, LimitDecision, Limited, Quota, Reservation
+
+BUCKETS = WINDOW_S + 1
+
+ADMITTED = 0
+REFUSED_BY: tuple[Limited | None, ...] = (None, "requests", "tokens")
+
+
+class Verdict(NamedTuple):
+    """What a window says about one request, in the order in which `window.lua` returns it."""
+
+    refused_by: int
+    """Index into REFUSED_BY."""
+    requests: int
+    tokens: int
+    reset_requests_ms: int
+    reset_tokens_ms: int
+    retry_ms: int
+
+
+class Bucket(NamedTuple):
+    second: int
+    requests: int
+    tokens: int
+
+
+class SlidingWindow:
+    __slots__ = ("_buckets", "_last_request", "_last_token", "head", "requests", "tokens")
+
+    def __init__(self, now_s: int) -> None:
+        self.head = now_s
+        self.requests = 0
+        self.tokens = 0
+        self._last_request = 0
+        self._last_token = 0
+        self._buckets: dict[int, list[int]] = {}
+
+    def advance(self, now_s: int) -> None:
+        """Forget what has left the window.
+
+        A clock that was set back a little is waited for. Set back by more than a window, it would be waited for too
+        long: then everything counted stays counted as if it came now.
+        """
+        if now_s > self.head:
+            gone = now_s - BUCKETS
+            for second in [second for second in self._buckets if second <= gone]:
+                requests, tokens = self._buckets.pop(second)
+                self.requests -= requests
+                self.tokens -= tokens
+            self.head = now_s
+        elif self.head >= now_s + BUCKETS:
+            self._buckets = {now_s: [self.requests, self.tokens]}
+            self.head = self._last_request = self._last_token = now_s
+
+    def adjust(self, second: int, requests: int, tokens: int) -> None:
+        """Add to the bucket of `second`, never taking more from it than it holds; nothing if it has left the window."""
+        if second > self.head - BUCKETS:
+            self._add(min(second, self.head), requests, tokens)
+
+    def reserve(self, now_ms: int, request_limit: int, token_limit: int, tokens: int) -> Verdict:
+        """Count one request with its tokens, if both limits allow it.
+
+        A request without tokens is not held up by the token limit.
+        """
+        self.advance(now_ms // 1000)
+        short_requests = self.requests + 1 - request_limit
+        short_tokens = self.tokens + tokens - token_limit if tokens > 0 else 0
+        refused_by, retry_ms = ADMITTED, 0
+        if short_requests > 0 or short_tokens > 0:
+            refused_by = 1 if short_requests > 0 else 2
+            retry_ms = max(self._wait_ms(now_ms, 0, short_requests), self._wait_ms(now_ms, 1, short_tokens))
+        else:
+            self._add(self.head, 1, tokens)
+        return Verdict(
+            refused_by=refused_by,
+            requests=self.requests,
+            tokens=self.tokens,
+            reset_requests_ms=self._reset_ms(now_ms, 0),
+            reset_tokens_ms=self._reset_ms(now_ms, 1),
+            retry_ms=retry_ms,
+        )
+
+    def buckets(self) -> list[Bucket]:
+        """What is counted in each second that holds anything."""
+        return [Bucket(second, *bucket) for second, bucket in self._buckets.items() if any(bucket)]
+
+    def _add(self, second: int, requests: int, tokens: int) -> None:
+        bucket = self._buckets.setdefault(second, [0, 0])
+        requests, tokens = max(requests, -bucket[0]), max(tokens, -bucket[1])
+        bucket[0] += requests
+        bucket[1] += tokens
+        self.requests += requests
+        self.tokens += tokens
+        if requests > 0:
+            self._last_request = max(self._last_request, second)
+        if tokens > 0:
+            self._last_token = max(self._last_token, second)
+
+    def _wait_ms(self, now_ms: int, kind: int, needed: int) -> int:
+        """Until `needed` requests (kind 0) or tokens (kind 1) have left the window."""
+        if needed <= 0:
+            return 0
+        for second in sorted(self._buckets):
+            needed -= self._buckets[second][kind]
+            if needed <= 0:
+                return (second + BUCKETS) * 1000 - now_ms
+        return self._reset_ms(now_ms, kind)
+
+    def _reset_ms(self, now_ms: int, kind: int) -> int:
+        """Until everything of this kind has left the window."""
+        used, last = ((self.requests, self._last_request), (self.tokens, self._last_token))[kind]
+        return (last + BUCKETS) * 1000 - now_ms if used else 0
+
+
+def decide(
+    verdict: Verdict, quota: Quota, reservation: Reservation | None, share: Quota | None = None
+) -> LimitDecision:
+    """What the verdict means to a client of `quota`; `share` is the part of it that the verdict was about."""
+    share = share or quota
+    allowed = verdict.refused_by == ADMITTED
+    return LimitDecision(
+        allowed=allowed,
+        reservation=reservation,
+        refused_by=REFUSED_BY[verdict.refused_by],
+        limit_requests=quota.requests_per_min,
+        remaining_requests=max(0, share.requests_per_min - verdict.requests),
+        reset_requests_s=verdict.reset_requests_ms / 1000,
+        limit_tokens=quota.tokens_per_min,
+        remaining_tokens=max(0, share.tokens_per_min - verdict.tokens),
+        reset_tokens_s=verdict.reset_tokens_ms / 1000,
+        retry_after_s=None if allowed else verdict.retry_ms / 1000,
+    )
+
+
+def refuse_impossible(quota: Quota) -> LimitDecision:
+    """For a request that asks for more tokens than its quota holds: told without looking at, or spending, anything."""
+    return LimitDecision(
+        allowed=False,
+        reservation=None,
+        refused_by="tokens",
+        impossible=True,
+        limit_requests=quota.requests_per_min,
+        remaining_requests=quota.requests_per_min,
+        reset_requests_s=0.0,
+        limit_tokens=quota.tokens_per_min,
+        remaining_tokens=quota.tokens_per_min,
+        reset_tokens_s=0.0,
+    )
