@@ -22,7 +22,7 @@ _DEFAULT_FIELDS = {ModelKind.CHAT: "default_model", ModelKind.EMBEDDING: "defaul
 class _Model:
     path: Path
     name: str
-    kind: str | None
+    kind: ModelKind | None
     aliases: dict[Path, str]
     fallbacks: dict[Path, str]
     upstreams: dict[Path, Mapping[str, Any]]
@@ -45,11 +45,13 @@ def check_references(document: Document) -> list[Finding]:
 
 def _model(path: Path, entry: Mapping[str, Any]) -> _Model:
     kind = entry.get("kind")
+    aliases = _items(entry.get("aliases"), (*path, "aliases"), str)
     return _Model(
         path=path,
         name=entry["name"],
-        kind=kind if isinstance(kind, str) else None,
-        aliases=dict(_items(entry.get("aliases"), (*path, "aliases"), str)),
+        kind=ModelKind(kind) if kind in list(ModelKind) else None,
+        # The schema refuses a wildcard among aliases; here it would be taken for the wildcard's own name.
+        aliases={place: alias for place, alias in aliases if alias != WILDCARD},
         fallbacks=dict(_items(entry.get("fallbacks"), (*path, "fallbacks"), str)),
         upstreams=dict(_items(entry.get("upstreams"), (*path, "upstreams"), dict)),
     )
@@ -63,7 +65,7 @@ def _items(value: object, path: Path, kind: type[_T]) -> Iterator[tuple[Path, _T
 
 
 def _names_used_twice(models: Iterable[_Model], document: Document) -> Iterator[Finding]:
-    taken: dict[tuple[str, str | None], Path] = {}
+    taken: dict[tuple[str, ModelKind | None], Path] = {}
     for model in models:
         for path, name in {(*model.path, "name"): model.name, **model.aliases}.items():
             # Two wildcards are fine as long as each is for another kind.
