@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -102,16 +102,19 @@ class Child:
         return self.log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
 
     def stop(self) -> None:
+        """SIGTERM to the process; SIGKILL to what is left of it and its descendants when it ended or 10 s later."""
         if self._process.poll() is not None:
             return
+        tree = self.pids
         self._process.terminate()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             print(f"{self.name} did not end within 10 s of SIGTERM: killed", file=sys.stderr)
-            for pid in self.pids:
+        for pid in tree:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
 
 
 def descendants(pid: int) -> list[int]:
