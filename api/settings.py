@@ -1,17 +1,20 @@
 """The only reader of the environment: `.env` first, the process environment over it.
 
-`Settings.load()` reads and checks everything once; each part of the platform is handed the one frozen group it
-needs. A wrong value raises `SettingsError`, whose message names each variable and never prints a value (a value may be a
-secret). Every setting is listed, with its default and meaning, in `.env.example`; a test keeps the two equal.
+`Settings.load()` reads and checks everything once; each part of the platform is handed the one frozen group it needs.
+A wrong value raises `SettingsError`, whose message names each variable and never prints a value (it may be a secret).
+The docstring below a setting is its meaning in `.env.example` and `docs/reference/settings.md`: `make reference`.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, TypeVar
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -45,32 +48,52 @@ BaseUrl = Annotated[str, AfterValidator(lambda url: url.rstrip("/")), Field(patt
 
 
 class _Group(BaseSettings):
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8")
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        env_file_encoding="utf-8",
+        use_attribute_docstrings=True,  # the line below a setting is its meaning in .env.example and in the reference
+    )
 
 
 class GatewaySettings(_Group):
+    """Gateway"""
+
     environment: Environment = Environment.DEVELOPMENT
+    """`production` refuses the development key."""
     gateway_host: str = "127.0.0.1"
+    """Address the gateway listens on; 0.0.0.0 means every interface."""
     gateway_port: Port = 8000
+    """Port of the gateway."""
     workers: Positive = 2
-    # How many gateway instances share the limits: while Redis is away each worker enforces its part of them.
+    """Worker processes of one gateway; they share the port."""
     gateway_replicas: Positive = 1
+    """Gateways that share one Redis: while Redis is away each worker grants its share of every limit."""
     max_body_bytes: Positive = 10_000_000
+    """Largest request body in bytes; larger ones get 413."""
     body_timeout_s: Seconds = 20.0
+    """Seconds a client may take to send its request body."""
     shutdown_timeout_s: Seconds = 30.0
+    """Seconds that open streams may go on after SIGTERM."""
     max_inflight_per_worker: Positive = 2048
+    """Requests one worker serves at a time; more get 503."""
 
 
 class KeySettings(_Group):
-    """`API_KEYS=key:tenant,key:tenant`."""
+    """Keys"""
 
     environment: Environment = Environment.DEVELOPMENT
+    """`production` refuses the development key."""
     api_keys: SecretStr = SecretStr("dev-key:finsight")
+    """API keys and their tenants: key:tenant,key:tenant."""
 
     @model_validator(mode="after")
     def _refuse_the_development_key_in_production(self) -> Self:
         if self.environment is Environment.PRODUCTION and "dev-key" in self.tenants_by_key():
-            raise ValueError("API_KEYS holds dev-key, which ENVIRONMENT=production refuses: set API_KEYS to keys of your own")
+            raise ValueError(
+                "API_KEYS holds dev-key, which ENVIRONMENT=production refuses: set API_KEYS to keys of your own"
+            )
         return self
 
     def tenants_by_key(self) -> dict[str, str]:
@@ -87,28 +110,52 @@ class KeySettings(_Group):
 
 
 class LimitSettings(_Group):
+    """Limits"""
+
     rate_limit_rpm: Positive = 600
+    """Requests a minute for each key."""
     rate_limit_tpm: Positive = 1_000_000
-    # Redis may take this long to answer before the worker's own limiter takes over for the request.
+    """Tokens a minute for each key; prompt and answer count."""
     rate_limit_timeout_s: Seconds = 0.08
+    """Seconds Redis may take before the worker's own limiter decides about a request."""
 
 
 class StoreSettings(_Group):
-    """Where Redis and Postgres are; empty means the ones `make up` starts, whose addresses it hands to the gateway."""
+    """Stores"""
 
     redis_url: str = Field("", pattern=r"^(|(redis|rediss|unix)://\S+)$")
+    """Redis to use, redis://user:password@host:port/0; empty: the one that `make up` starts."""
     database_url: SecretStr = SecretStr("")
+    """Postgres to use, postgresql://user:password@host:port/database; empty: the one that `make up` starts."""
+
+    @property
+    def redis_address(self) -> str:
+        return self.redis_url or "redis://127.0.0.1:6379/0"
+
+    @property
+    def database_address(self) -> str:
+        return self.database_url.get_secret_value() or "postgresql://127.0.0.1:5432/postgres"
 
 
 class ModelSettings(_Group):
+    """Models and engines"""
+
     model_backend: ModelBackend = ModelBackend.MOCK
+    """Engine behind the models: mock, ray, vllm, or openai for any OpenAI-compatible server."""
     models_file: Path | None = None
+    """Catalogue of models (YAML); empty: the built-in one for MODEL_BACKEND."""
     mock_base_url: BaseUrl = "http://127.0.0.1:8090/v1"
+    """Where MockLLM answers; `make up` sets it to the one it starts."""
     ray_base_url: BaseUrl = "http://127.0.0.1:8080/v1"
+    """Where Ray Serve answers, for MODEL_BACKEND=ray."""
     vllm_base_url: BaseUrl = "http://127.0.0.1:8091/v1"
+    """Where vLLM answers, for MODEL_BACKEND=vllm."""
     upstream_base_url: BaseUrl | None = None
+    """Where the upstream answers, such as https://host/v1; MODEL_BACKEND=openai needs it."""
     upstream_api_key: SecretStr = SecretStr("")
+    """Key for the upstream."""
     upstream_model: str = ""
+    """The upstream's name of the model; empty: the name that the client sent."""
 
     @model_validator(mode="after")
     def _openai_needs_an_address(self) -> Self:
@@ -118,29 +165,47 @@ class ModelSettings(_Group):
 
 
 class UpstreamSettings(_Group):
-    """Time-outs towards engines; a model in `models.yaml` may set its own."""
+    """Time-outs towards engines; a model in the catalogue may set its own"""
 
     connect_timeout_s: Seconds = 2.0
+    """Seconds to connect."""
     first_byte_timeout_s: Seconds = 60.0
+    """Seconds until the first byte of an answer."""
     between_chunks_timeout_s: Seconds = 30.0
+    """Seconds between two chunks of a stream."""
     request_timeout_s: Seconds = 600.0
+    """Seconds for the whole answer."""
 
 
 class LogSettings(_Group):
+    """Logs"""
+
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+    """DEBUG, INFO, WARNING or ERROR."""
     log_format: LogFormat = LogFormat.JSON
+    """`json` for machines, `text` for people."""
 
 
 class EmbeddedSettings(_Group):
-    """The stack of `make up`. A port of 0 means: any free one, remembered in the data folder."""
+    """The stack that `make up` starts; a port of 0 means any free one, remembered in DATA_DIR"""
 
     data_dir: Path = Path(".data")
+    """Data, logs and passwords of the embedded services; relative to the checkout."""
     mock_port: OptionalPort = 0
+    """Port of MockLLM."""
     mock_admin_port: OptionalPort = 0
+    """Port of MockLLM's fault switches."""
     mock_time_scale: Annotated[float, Field(gt=0)] = 1.0
+    """How many times faster than a real GPU MockLLM answers."""
     mock_batching: str = Field("continuous", pattern=r"^(continuous|static)$")
+    """How MockLLM batches: continuous or static."""
     redis_port: OptionalPort = 0
+    """Port of the embedded Redis."""
     postgres_port: OptionalPort = 0
+    """Port of the embedded Postgres."""
+
+
+_GroupT = TypeVar("_GroupT", bound=_Group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +218,23 @@ class Settings:
     upstream: UpstreamSettings
     logs: LogSettings
     embedded: EmbeddedSettings
+    variables: Mapping[str, str] = field(repr=False)
+    """All of the environment, for what `models.yaml` refers to by name."""
 
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Settings:
         """Read `env_file` (if it exists) and the environment, which wins. Raises SettingsError."""
-        try:
-            return cls(**{name: group(_env_file=env_file) for name, group in GROUPS.items()})  # type: ignore[arg-type]  # each name maps to its own group, which the mapping's type cannot say
-        except ValidationError as error:
-            raise SettingsError(_describe(error)) from None
+        loaded: dict[str, Any] = {}
+        # All that is wrong at once; a dict, because two groups may read the same setting and say the same of it.
+        problems: dict[str, None] = {}
+        for name, group in GROUPS.items():
+            try:
+                loaded[name] = _load_group(group, env_file)
+            except ValidationError as error:
+                problems |= dict.fromkeys(_describe(error))
+        if problems:
+            raise SettingsError("; ".join(problems))
+        return cls(**loaded, variables=_variables(env_file))
 
 
 GROUPS: dict[str, type[_Group]] = {
@@ -177,13 +251,30 @@ GROUPS: dict[str, type[_Group]] = {
 
 def setting_names() -> set[str]:
     """Every environment variable that the platform reads."""
-    return {field.upper() for group in GROUPS.values() for field in group.model_fields}
+    return {name.upper() for group in GROUPS.values() for name in group.model_fields}
 
 
-def _describe(error: ValidationError) -> str:
+def load_embedded_settings(env_file: Path | None = Path(".env")) -> EmbeddedSettings:
+    """This group alone, for commands that must work while another setting is wrong. Raises SettingsError."""
+    try:
+        return _load_group(EmbeddedSettings, env_file)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_describe(error))) from None
+
+
+def _load_group(group: type[_GroupT], env_file: Path | None) -> _GroupT:
+    return group(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings takes it; its types do not say so
+
+
+def _variables(env_file: Path | None) -> dict[str, str]:
+    from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
+
+
+def _describe(error: ValidationError) -> list[str]:
     problems = []
     for problem in error.errors(include_input=False, include_url=False):
         variable = ".".join(str(part) for part in problem["loc"]).upper()
         message = problem["msg"].removeprefix("Value error, ")
         problems.append(f"{variable}: {message}" if variable else message)
-    return "; ".join(problems)
+    return problems

@@ -13,11 +13,11 @@ import psycopg
 from psycopg import sql
 
 from scripts.embedded.passwords import stored_secret
+from scripts.embedded.probes import answers_postgres
 from scripts.embedded.service import Service, ServiceError
 from scripts.embedded.unprivileged import is_root, system_user, unprivileged
 
 DATABASE = "platform"
-_PROBE_TIMEOUT_S = 1
 _INITDB_TIMEOUT_S = 120
 
 
@@ -47,7 +47,7 @@ def postgres_service(*, directory: Path, port: int, log_file: Path, durable: boo
         port=port,
         prepare=lambda: _create_cluster(cluster, binaries=binaries, password=password, log_file=log_file),
         after_ready=lambda: _create_database(port=port, password=password),
-        is_ready=lambda: _accepts_connections(port=port, password=password),
+        is_ready=lambda: answers_postgres(_url(port=port, password=password, database="postgres")),
         stop_signal=signal.SIGINT,  # "fast": roll back what is open, flush, end
         stop_timeout_s=20.0,
         # After a kill -9 the next one must wait until the last process of the old one let go of its shared memory.
@@ -92,7 +92,7 @@ def _create_cluster(cluster: Path, *, binaries: Path, password: str, log_file: P
         *("-D", str(unfinished.absolute())),
         *("--username", "postgres", "--pwfile", "/dev/stdin", "--auth", "scram-sha-256"),
         *("--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
-        "--no-sync",
+        *("--no-sync", "--no-instructions"),
     ]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
@@ -107,16 +107,6 @@ def _create_cluster(cluster: Path, *, binaries: Path, password: str, log_file: P
     if initdb.returncode != 0:
         raise ServiceError(f"postgres: initdb ended with exit status {initdb.returncode}: see {log_file}")
     unfinished.rename(cluster)
-
-
-def _accepts_connections(*, port: int, password: str) -> bool:
-    try:
-        psycopg.connect(
-            _url(port=port, password=password, database="postgres"), connect_timeout=_PROBE_TIMEOUT_S
-        ).close()
-    except psycopg.Error:
-        return False
-    return True
 
 
 def _create_database(*, port: int, password: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -14,6 +15,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 _POLL_S = 0.02
 # The creation time is computed from the boot time, which corrections of the clock move.
 _CREATED_SLACK_S = 0.5
+_KILLED_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,27 +53,42 @@ def session_members(session_id: int) -> list[int]:
     return members
 
 
-def end_session(leader: ProcessIdentity, *, first: signal.Signals = signal.SIGTERM, grace_s: float = 10.0) -> bool:
-    """End the session that `leader` opened: `first` to the leader, after `grace_s` SIGKILL to all that is left.
+def session_of(leader: ProcessIdentity, *, belongs: Callable[[int], bool] | None = None) -> list[int]:
+    """Pids of what still runs of the session that `leader` opened.
 
-    Does nothing when the pid has meanwhile become another process's. Returns True when no SIGKILL was needed.
+    Once the leader ended, its session id alone does not prove much when it was read from an old file: `belongs` then
+    decides for each member. Empty when the pid has meanwhile become another process's.
     """
-    current = ProcessIdentity.of(leader.pid)
-    if current is not None and not leader.is_alive() and not _is_zombie(leader.pid):
-        return True
-    deadline = time.monotonic() + grace_s
-    targets = [leader.pid] if leader.is_alive() else session_members(leader.pid)
-    for pid in targets:
+    members = session_members(leader.pid)
+    if leader.is_alive():
+        return members
+    now = ProcessIdentity.of(leader.pid)
+    if now is not None and abs(now.created_at - leader.created_at) >= _CREATED_SLACK_S:
+        return []
+    return [pid for pid in members if belongs is None or belongs(pid)]
+
+
+def end_session(
+    leader: ProcessIdentity,
+    *,
+    first: signal.Signals = signal.SIGTERM,
+    grace_s: float = 10.0,
+    belongs: Callable[[int], bool] | None = None,
+) -> bool:
+    """End what `session_of` finds: `first` to the leader (or its orphans), SIGKILL to what is left after `grace_s`.
+
+    Returns True when no SIGKILL was needed.
+    """
+    decide = None if leader.is_alive() else belongs
+    for pid in [leader.pid] if leader.is_alive() else session_of(leader, belongs=decide):
         send_signal(pid, first)
         send_signal(pid, signal.SIGCONT)  # a frozen process would never see the first one
-    while session_members(leader.pid):
-        if time.monotonic() >= deadline:
-            for pid in session_members(leader.pid):
-                send_signal(pid, signal.SIGKILL)
-            _wait_until_empty(leader.pid, timeout_s=5.0)
-            return False
-        time.sleep(_POLL_S)
-    return True
+    if _is_empty_within(leader, timeout_s=grace_s, belongs=decide):
+        return True
+    for pid in session_of(leader, belongs=decide):
+        send_signal(pid, signal.SIGKILL)
+    _is_empty_within(leader, timeout_s=_KILLED_TIMEOUT_S, belongs=decide)
+    return False
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:
@@ -80,14 +97,10 @@ def send_signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _is_zombie(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait_until_empty(session_id: int, *, timeout_s: float) -> None:
+def _is_empty_within(leader: ProcessIdentity, *, timeout_s: float, belongs: Callable[[int], bool] | None) -> bool:
     deadline = time.monotonic() + timeout_s
-    while session_members(session_id) and time.monotonic() < deadline:
+    while session_of(leader, belongs=belongs):
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(_POLL_S)
+    return True

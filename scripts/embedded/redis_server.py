@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 from pathlib import Path
 
 from scripts.embedded.passwords import stored_secret
+from scripts.embedded.probes import answers_redis
 from scripts.embedded.service import Service, ServiceError
-
-_PROBE_TIMEOUT_S = 0.5
 
 
 def redis_service(*, directory: Path, port: int, log_file: Path) -> Service:
@@ -30,7 +28,7 @@ def redis_service(*, directory: Path, port: int, log_file: Path) -> Service:
         log_file=log_file,
         port=port,
         prepare=prepare,
-        is_ready=lambda: _answers_ping(port=port, password=password),
+        is_ready=lambda: answers_redis(port=port, password=password),
         start_attempts=3,
     )
 
@@ -74,19 +72,3 @@ def _write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _answers_ping(*, port: int, password: str) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_PROBE_TIMEOUT_S) as connection:
-            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
-            answer = b""
-            # Two lines: while it loads its data Redis takes the password and answers -LOADING to the ping.
-            while answer.count(b"\r\n") < 2:
-                received = connection.recv(256)
-                if not received:
-                    return False
-                answer += received
-    except OSError:
-        return False
-    return answer == b"+OK\r\n+PONG\r\n"

@@ -88,11 +88,15 @@ class ServiceProcess:
     def wait_ready(self, *, timeout_s: float = 30.0) -> None:
         """Raises ServiceError when the process ends or is not ready in time."""
         deadline = time.monotonic() + timeout_s
-        while not self.service.is_ready():
+        while True:
+            answers = self.service.is_ready()
+            # Asked first, believed only if the process still runs: somebody else may answer on its port.
             if not self.is_running():
                 raise ServiceError(
                     f"{self.service.name} ended at start ({self.exit_reason()}): see {self.service.log_file}"
                 )
+            if answers:
+                break
             if time.monotonic() >= deadline:
                 raise ServiceError(
                     f"{self.service.name} was not ready after {timeout_s:g} s: see {self.service.log_file}"
