@@ -12,7 +12,7 @@ import msgspec
 
 from serving.backends.event_stream import EventStream
 from serving.backends.translate import decoded, engine_error, failed_response
-from serving.errors import BackendError, BackendTimeout, BackendUnavailable
+from serving.errors import BackendError, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.types import Endpoint, EngineRequest, Json, Reply, StreamReply, Usage, WholeReply
 
 _encode = msgspec.json.Encoder().encode
@@ -28,17 +28,34 @@ class Timeouts:
     request_s: float
 
 
-def new_session(timeouts: Timeouts) -> aiohttp.ClientSession:
-    """The connection pool that all upstreams of a worker share. The caller closes it."""
-    return aiohttp.ClientSession(
-        # Below the 5 s after which uvicorn (so vLLM) closes an idle connection: reusing one that is being closed
-        # would fail a request that was never read.
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=30),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect_s),
-        auto_decompress=False,
-        headers={"Accept-Encoding": "identity", "User-Agent": "ai-serving-platform"},
-    )
+class ConnectionPool:
+    """The connections of one worker to all of its upstreams."""
+
+    def __init__(self, *, connect_timeout_s: float) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the pool in the running loop."""
+        self._session = aiohttp.ClientSession(
+            # Below the 5 s after which uvicorn (so vLLM) closes an idle connection: reusing one that is being closed
+            # would fail a request that was never read.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s),
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "ai-serving-platform"},
+        )
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the connection pool has not been started")
+        return self._session
 
 
 class OpenAIBackend:
@@ -47,14 +64,14 @@ class OpenAIBackend:
         *,
         name: str,
         base_url: str,
-        session: aiohttp.ClientSession,
+        pool: ConnectionPool,
         timeouts: Timeouts,
         model: str | None = None,
         api_key: str | None = None,
     ) -> None:
         """`model`: the upstream's own name for the model; None forwards the name that the client used."""
         self._name = name
-        self._session = session
+        self._pool = pool
         self._timeouts = timeouts
         self._model = model
         self._urls = {endpoint: f"{base_url}/{endpoint.value}" for endpoint in Endpoint}
@@ -90,7 +107,7 @@ class OpenAIBackend:
     async def models(self) -> list[Json]:
         async with (
             self._translated(self._timeouts.connect_s),
-            self._session.get(self._models_url, headers=self._headers, allow_redirects=False) as response,
+            self._pool.session.get(self._models_url, headers=self._headers, allow_redirects=False) as response,
         ):
             body = await response.read()
             if response.status != 200:
@@ -106,13 +123,18 @@ class OpenAIBackend:
         if request.stream:
             # Usage is always asked for, so that every stream is billed; it is stripped for clients who did not ask.
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        url, data = self._urls[request.endpoint], _encode(body)
+        try:
+            data = _encode(body)
+        except (OverflowError, msgspec.MsgspecError) as error:
+            refusal = {"message": f"the body cannot be forwarded: {error}", "param": "body", "code": "invalid_value"}
+            raise BackendRejected(str(error), upstream=self._name, status=400, error=refusal) from error
+        url = self._urls[request.endpoint]
         headers = {**self._headers, "X-Request-Id": request.request_id}
         try:
-            return await self._session.post(url, data=data, headers=headers, allow_redirects=False)
+            return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
         except aiohttp.ServerDisconnectedError:
             # The upstream closed a pooled connection just as it was picked; nothing was answered, so once more.
-            return await self._session.post(url, data=data, headers=headers, allow_redirects=False)
+            return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
 
     def _whole(self, raw: bytes) -> WholeReply:
         body = decoded(self._name, raw)

@@ -1,0 +1,85 @@
+"""`python -m api`: the gateway, all of its worker processes. Settings come from the environment and `.env`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from api.catalogue import read_catalogue
+from api.settings import Settings, SettingsError
+from serving.catalogue.base import CatalogueError
+
+
+def main() -> int:
+    """The exit status: 0 after a clean stop, 1 when the gateway could not start, with the reason on standard error."""
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        return _refuse(str(error))
+    try:
+        # Before anything imports prometheus_client, which reads the variable once; so api.worker comes by name, below.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_fresh_metrics_dir(settings))
+    except OSError as error:
+        return _refuse(f"DATA_DIR {settings.embedded.data_dir} cannot be written: {error.strerror}")
+    try:
+        read_catalogue(settings)
+    except CatalogueError as error:
+        return _refuse(str(error))
+    return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
+    gateway = settings.gateway
+    if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:
+        return _refuse(f"GATEWAY_PORT {gateway.gateway_port} cannot be used: {reason}")
+    uvicorn.run(
+        "api.worker:application",
+        factory=True,
+        host=gateway.gateway_host,
+        port=gateway.gateway_port,
+        workers=gateway.workers,
+        loop="uvloop",
+        http="api.http_protocol:GatewayProtocol",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=4096,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, round(gateway.shutdown_timeout_s)),
+    )
+    return 0
+
+
+def _fresh_metrics_dir(settings: Settings) -> Path:
+    folder = settings.embedded.data_dir.absolute() / "metrics" / str(settings.gateway.gateway_port)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _taken(host: str, port: int) -> str | None:
+    """Why the address cannot be listened on; uvicorn would say it without naming the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"gateway: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

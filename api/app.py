@@ -1,0 +1,93 @@
+"""The ASGI application: what wraps what, and which route goes where, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+
+from api.bootstrap import Services, build
+from api.errors import ApiError, InvalidRequest, MethodNotAllowed, NotFound
+from api.middleware.access_log import AccessLogMiddleware
+from api.middleware.body_limit import BodyLimitMiddleware
+from api.middleware.error_boundary import ErrorBoundaryMiddleware
+from api.middleware.request_id import RequestIdMiddleware
+from api.openapi import describe_completions
+from api.routes.completions import completion_routes
+from api.routes.models import models_router
+from api.routes.operations import operations_router
+from api.settings import Settings
+
+_DESCRIPTION = "One OpenAI-compatible API in front of your own engines."
+
+
+def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
+    """`services`: None builds the real ones from the settings. They start and stop with the application."""
+    services = services or build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with services.running():
+            yield
+
+    app = FastAPI(
+        title="AI serving platform",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        # From the outside in.
+        middleware=[
+            Middleware(RequestIdMiddleware),
+            Middleware(AccessLogMiddleware),
+            Middleware(ErrorBoundaryMiddleware),
+            Middleware(
+                BodyLimitMiddleware,
+                max_bytes=settings.gateway.max_body_bytes,
+                timeout_s=settings.gateway.body_timeout_s,
+            ),
+        ],
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_exception,
+            RequestValidationError: _validation_error,
+        },
+    )
+    app.router.routes[:0] = completion_routes(
+        services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
+    )
+    app.include_router(models_router(services.models, services.pipeline.keys))
+    app.include_router(operations_router(services.readiness, services.metrics))
+    describe_completions(app)
+    return app
+
+
+async def _api_error(_: Request, error: Any) -> Response:
+    headers = {name.decode(): value.decode() for name, value in error.headers}
+    return Response(error.encoded(), error.status, headers, media_type="application/json")
+
+
+async def _http_exception(request: Request, error: Any) -> Response:
+    where = f"{request.method} {request.url.path}"
+    match error.status_code:
+        case 404:
+            translated: ApiError = NotFound(f"Unknown request URL: {where}.", code="unknown_url")
+        case 405:
+            headers = [(name.encode(), value.encode()) for name, value in (error.headers or {}).items()]
+            translated = MethodNotAllowed(f"Not allowed to {where}.", param="method", headers=headers)
+        case _:
+            translated = InvalidRequest(str(error.detail))
+            translated.status = error.status_code
+    return await _api_error(request, translated)
+
+
+async def _validation_error(request: Request, error: Any) -> Response:
+    first = error.errors()[0]
+    param = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return await _api_error(request, InvalidRequest(str(first["msg"]), param=param, code="invalid_value"))

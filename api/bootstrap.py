@@ -1,0 +1,183 @@
+"""The composition root: the only module that knows which concrete class plays which part."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from api.cache.off import CacheOff
+from api.catalogue import read_catalogue
+from api.pipeline import Pipeline
+from api.readiness import Dependency, Readiness
+from api.routes.models import ModelListing
+from api.settings import Settings, UpstreamSettings
+from api.stages.account import Accounting
+from api.stages.admit import Admission
+from api.stages.guard import GuardOff
+from api.stages.read import Reader
+from api.stages.route import Candidate, Router
+from api.tenants.keys import SettingsKeys
+from api.tenants.ledger import PostgresLedger
+from api.tenants.ledger_spool import Spool
+from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
+from resilience.limiter.base import Quota
+from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
+from serving.backends.openai_http import ConnectionPool, OpenAIBackend, Timeouts
+from serving.base import Backend
+from serving.catalogue.base import Catalogue, Upstream
+
+logger = logging.getLogger(__name__)
+# How long the bookkeeping of requests that shutdown has cut off may take.
+_SETTLE_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    pipeline: Pipeline
+    accounting: Accounting
+    admission: Admission
+    models: ModelListing
+    readiness: Readiness
+    metrics: Metrics
+    limiter: SwitchingLimiter
+    ledger: PostgresLedger
+    pool: ConnectionPool
+    redis: Redis
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start what runs in the background; on the way out settle every account before anything closes."""
+        async with AsyncExitStack() as held:
+            held.push_async_callback(self.redis.aclose)
+            await self.pool.start()
+            held.push_async_callback(self.pool.aclose)
+            await self.ledger.start()
+            held.push_async_callback(self.ledger.aclose)
+            await self.limiter.start()
+            held.push_async_callback(self.limiter.aclose)
+            held.push_async_callback(self._settle)
+            yield
+
+    async def _settle(self) -> None:
+        """Requests that were cut off by the shutdown deadline end now; wait for them to give back what they hold."""
+        deadline = asyncio.get_running_loop().time() + _SETTLE_S
+        # Polled, once and at the very end: an event for it would cost every request something.
+        while self.admission.in_flight and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
+
+
+def build(settings: Settings) -> Services:
+    """The real services of one worker process. Raises CatalogueError."""
+    catalogue = read_catalogue(settings)
+    metrics = Metrics(_multiprocess_dir(settings.variables))
+    pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
+    backends = _backends(catalogue, pool, settings.upstream)
+    limiter = redis_limiter(
+        url=settings.stores.redis_address,
+        share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
+        on_state_change=_limiter_reporter(metrics),
+        timeout_s=settings.limits.rate_limit_timeout_s,
+    )
+    ledger = PostgresLedger(
+        database_url=settings.stores.database_address,
+        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
+        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
+        on_pending=metrics.ledger_pending.set,
+    )
+    keys = SettingsKeys(
+        settings.keys.tenants_by_key(),
+        quota=Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm),
+    )
+    accounting = Accounting(ledger=ledger, metrics=metrics)
+    admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
+    redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
+    return Services(
+        pipeline=Pipeline(
+            keys=keys,
+            reader=Reader(catalogue),
+            admission=admission,
+            accounting=accounting,
+            guard=GuardOff(),
+            cache=CacheOff(),
+            router=Router(
+                catalogue=catalogue,
+                candidates={
+                    model.name: [Candidate(backends[upstream], upstream.weight) for upstream in model.upstreams]
+                    for model in catalogue.models
+                },
+                metrics=metrics,
+                rng=random.SystemRandom(),
+            ),
+        ),
+        accounting=accounting,
+        admission=admission,
+        models=ModelListing(
+            catalogue,
+            forwarding=[
+                backends[upstream] for model in catalogue.models if model.is_wildcard for upstream in model.upstreams
+            ],
+        ),
+        readiness=_readiness(backends, ledger, redis),
+        metrics=metrics,
+        limiter=limiter,
+        ledger=ledger,
+        pool=pool,
+        redis=redis,
+    )
+
+
+def _backends(catalogue: Catalogue, pool: ConnectionPool, defaults: UpstreamSettings) -> dict[Upstream, Backend]:
+    return {
+        upstream: OpenAIBackend(
+            name=upstream.name,
+            base_url=upstream.base_url,
+            pool=pool,
+            timeouts=_timeouts(upstream, defaults),
+            model=upstream.model,
+            api_key=upstream.api_key,
+        )
+        for model in catalogue.models
+        for upstream in model.upstreams
+    }
+
+
+def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
+    own = upstream.timeouts
+    return Timeouts(
+        connect_s=own.connect_s or defaults.connect_timeout_s,
+        first_byte_s=own.first_byte_s or defaults.first_byte_timeout_s,
+        between_chunks_s=own.between_chunks_s or defaults.between_chunks_timeout_s,
+        request_s=own.request_s or defaults.request_timeout_s,
+    )
+
+
+def _readiness(backends: Mapping[Upstream, Backend], ledger: PostgresLedger, redis: Redis) -> Readiness:
+    async def ping() -> None:
+        await redis.ping()
+
+    upstreams = {f"upstream:{upstream.name}": Dependency(backend.check) for upstream, backend in backends.items()}
+    stores = {"redis": Dependency(ping), "postgres": Dependency(ledger.check)}
+    return Readiness({**stores, **upstreams}, needs_one_of=frozenset(upstreams))
+
+
+def _limiter_reporter(metrics: Metrics) -> OnStateChange:
+    def report(degraded: bool, reason: str) -> None:  # noqa: FBT001 - the limiter's callback signature
+        metrics.limiter_local.set(int(degraded))
+        if degraded:
+            logger.warning("limits are enforced by each worker alone: Redis is away", extra={"reason": reason})
+        else:
+            logger.info("limits are shared over Redis again", extra={"reason": reason})
+
+    return report
+
+
+def _multiprocess_dir(variables: Mapping[str, str]) -> Path | None:
+    folder = variables.get(MULTIPROCESS_VARIABLE)
+    return Path(folder) if folder else None

@@ -1,0 +1,67 @@
+"""One request on its way through the pipeline, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from api.schemas.parse import CompletionLike
+from resilience.limiter.base import LimitDecision, Quota
+from serving.catalogue.base import Model
+from serving.types import Endpoint, Json, Reply, StreamReply, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking. `key_id` stands for the API key in stores, logs and bills, and does not reveal it."""
+
+    tenant: str
+    key_id: str
+    quota: Quota
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """Filled in stage by stage; a stage may rely on what the stages above it in `Pipeline.serve` have set."""
+
+    endpoint: Endpoint
+    request_id: str
+    arrived_s: float
+    """Monotonic."""
+    token: str | None
+    read_body: Callable[[], Awaitable[bytes]]
+
+    caller: Caller = field(init=False)
+    body: Json = field(init=False)
+    request: CompletionLike = field(init=False)
+    model: Model = field(init=False)
+    public_model: str = field(init=False)
+    """The name that answers carry: the catalogue's, or the client's where the catalogue forwards any name."""
+    prompt_tokens: int = 0
+    """Estimated."""
+    reserved_tokens: int = 0
+    limits: LimitDecision | None = None
+    served_model: Model | None = None
+    """The model that answered, which is not `model` after a fallback."""
+    reply: Reply | None = None
+    first_output_s: float | None = None
+    """Monotonic."""
+    outcome: str = "ok"
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.request.stream)
+
+    @property
+    def wants_usage(self) -> bool:
+        options = self.request.stream_options
+        return options is not None and bool(options.include_usage)
+
+    def billed_usage(self) -> Usage | None:
+        """What this call owes: the engine's count, or for a stream that ended early what it had produced by then."""
+        if self.reply is None:
+            return None
+        if self.reply.usage is not None:
+            return self.reply.usage
+        produced = self.reply.produced_chunks if isinstance(self.reply, StreamReply) else 0
+        return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=produced, estimated=True)

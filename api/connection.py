@@ -1,0 +1,55 @@
+"""The client's side of one request: its body, and the moment it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from starlette.types import Receive
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class ClientConnection:
+    """Watches for the client to go away, and then cancels the task that serves it.
+
+    Use as a context manager in that task; `read_body` starts the watch.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watch: asyncio.Task[None] | None = None
+        self.gone = False
+
+    async def read_body(self) -> bytes:
+        """The whole body. Raises ClientGone."""
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            parts = [body]
+            while message.get("more_body"):
+                message = await self._receive()
+                parts.append(message.get("body", b""))
+            body = b"".join(parts)
+        if message["type"] == "http.disconnect":
+            self.gone = True
+            raise ClientGone
+        serving = asyncio.current_task()
+        assert serving is not None  # noqa: S101 - this is a coroutine, so a task runs it
+        self._watch = asyncio.create_task(self._cancel_when_gone(serving))
+        return body
+
+    async def _cancel_when_gone(self, serving: asyncio.Task[object]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        serving.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._watch is not None:
+            self._watch.cancel()

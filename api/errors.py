@@ -1,0 +1,171 @@
+"""Every error a client can get, and the one place where it becomes a status and an OpenAI error body.
+
+ApiError
+├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
+│   ├── UnknownModel 404        ├── RateLimited 429          ├── UpstreamFailed 502
+│   ├── NotFound 404            └── RejectedByEngine 4xx     ├── Overloaded 503
+│   ├── MethodNotAllowed 405                                 └── UpstreamTimedOut 504
+│   ├── BodyTimeout 408
+│   ├── BodyTooLarge 413
+│   └── UnsupportedMediaType 415
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from serving.errors import (
+    BackendError,
+    BackendInterrupted,
+    BackendOverloaded,
+    BackendRejected,
+    BackendTimeout,
+)
+
+Headers = list[tuple[bytes, bytes]]
+_encode = msgspec.json.Encoder().encode
+
+
+class ApiError(Exception):
+    status = 500
+    type = "server_error"
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        """`param`: the name of the offending parameter, such as `messages[0].role`, or of the header."""
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.headers = headers or []
+
+    @property
+    def outcome(self) -> str:
+        """A bounded word for metrics and logs."""
+        return type(self).code or type(self).type
+
+    def body(self) -> dict[str, Any]:
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def encoded(self) -> bytes:
+        return _encode(self.body())
+
+
+class InvalidRequest(ApiError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class UnknownModel(InvalidRequest):
+    status = 404
+    code = "model_not_found"
+
+
+class NotFound(InvalidRequest):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(InvalidRequest):
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTimeout(InvalidRequest):
+    status = 408
+    code = "body_timeout"
+
+
+class BodyTooLarge(InvalidRequest):
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(InvalidRequest):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class Unauthenticated(ApiError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class RateLimited(ApiError):
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, limit: str, headers: Headers) -> None:
+        """`limit`: which one ran out, `requests` or `tokens`; it is the error's type, as with OpenAI."""
+        super().__init__(message, headers=headers)
+        self.type = limit
+
+
+class Internal(ApiError):
+    code = "internal_error"
+
+
+class UpstreamFailed(ApiError):
+    status = 502
+    code = "upstream_failed"
+
+
+class Overloaded(ApiError):
+    status = 503
+    code = "server_is_overloaded"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        seconds = str(max(1, math.ceil(retry_after_s))).encode()
+        super().__init__(message, headers=[(b"retry-after", seconds)])
+
+
+class UpstreamTimedOut(ApiError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class RejectedByEngine(ApiError):
+    """The engine's own words about a request that only it could judge."""
+
+    type = "invalid_request_error"
+
+    def __init__(self, error: BackendRejected) -> None:
+        said = error.error
+        param, code = said.get("param"), said.get("code")
+        super().__init__(
+            str(said.get("message") or "the engine refused the request"),
+            param=param if isinstance(param, str) else None,
+            code=code if isinstance(code, str) else None,
+        )
+        self.status = error.status
+
+    @property
+    def outcome(self) -> str:
+        return "rejected_by_engine"
+
+
+def from_backend(error: BackendError) -> ApiError:
+    """What the client is told about an engine's failure; names and addresses of upstreams stay inside."""
+    match error:
+        case BackendRejected():
+            return RejectedByEngine(error)
+        case BackendOverloaded():
+            pause_s = error.retry_after_s if error.retry_after_s is not None else 1.0
+            return Overloaded("the model's engines are overloaded, try again shortly", retry_after_s=pause_s)
+        case BackendTimeout():
+            return UpstreamTimedOut("the model's engine did not answer in time")
+        case BackendInterrupted():
+            return UpstreamFailed("the model's engine broke off before the answer was complete")
+        case _:
+            return Overloaded("the model's engines are unavailable, try again shortly", retry_after_s=2.0)

@@ -1,0 +1,162 @@
+"""`/v1/chat/completions`, `/v1/completions`, `/v1/embeddings`: plain ASGI, because every call comes through here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import msgspec
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from api.call import Call
+from api.connection import ClientConnection, ClientGone
+from api.errors import (
+    ApiError,
+    Headers,
+    Internal,
+    Overloaded,
+    UnsupportedMediaType,
+    UpstreamTimedOut,
+    from_backend,
+)
+from api.middleware.headers import single_header
+from api.pipeline import Pipeline
+from api.respond import send_error, send_json
+from api.schemas.conform import WHOLE
+from api.stages.account import Accounting
+from api.stages.admit import wire_headers
+from api.stages.authenticate import bearer_token
+from api.streaming import EventWriter
+from serving.errors import BackendError
+from serving.types import Endpoint, Reply, StreamReply, WholeReply
+
+logger = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_JSON = {"", "application/json"}
+
+
+class CompletionEndpoint:
+    def __init__(self, endpoint: Endpoint, *, pipeline: Pipeline, accounting: Accounting, timeout_s: float) -> None:
+        """`timeout_s`: from the first byte of the request to the last of the answer, however slow either side is."""
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._pipeline = pipeline
+        self._accounting = accounting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ClientConnection(receive) as client:
+            call = Call(
+                endpoint=self._endpoint,
+                request_id=scope["state"]["request_id"],
+                arrived_s=time.monotonic(),
+                token=None,
+                read_body=client.read_body,
+            )
+            scope["state"]["call"] = call
+            response = _Response(call, send)
+            try:
+                await self._serve(scope, call, response)
+            except ClientGone:
+                pass
+            except asyncio.CancelledError:
+                if not client.gone:
+                    await response.refuse(Overloaded("the gateway is shutting down, try again"))
+                    raise
+                _end_cancellation()
+            except Exception as error:
+                if not isinstance(error, ApiError | BackendError):
+                    logger.exception("unhandled error")
+                await response.refuse(_as_api_error(error))
+            finally:
+                self._accounting.observe(call)
+
+    async def _serve(self, scope: Scope, call: Call, response: _Response) -> None:
+        reply: Reply | None = None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                call.token = bearer_token(single_header(scope, b"authorization"))
+                _check_content_type(scope)
+                reply = await self._pipeline.serve(call)
+                await response.write(reply)
+        except asyncio.CancelledError:
+            call.outcome = "cancelled"
+            raise
+        except Exception as error:
+            call.outcome = "cancelled" if isinstance(error, ClientGone) else _as_api_error(error).outcome
+            raise
+        finally:
+            if reply is not None:
+                await reply.aclose()
+
+
+class _Response:
+    """The one response of a call, whole or streamed; an error takes the form that is still possible."""
+
+    def __init__(self, call: Call, send: Send) -> None:
+        self._call = call
+        self._send = send
+        self._events: EventWriter | None = None
+        self._answered = False
+
+    async def write(self, reply: Reply) -> None:
+        headers = self._headers(reply)
+        if isinstance(reply, StreamReply):
+            self._events = EventWriter(self._call, self._send, headers)
+            await self._events.write(reply)
+        elif isinstance(reply, WholeReply):
+            body = _encode(WHOLE[self._call.endpoint](reply.body, self._call.public_model))
+            self._answered = True
+            await send_json(self._send, 200, body, headers)
+
+    async def refuse(self, error: ApiError) -> None:
+        if self._events is not None and self._events.started:
+            await self._events.fail(error)
+        elif not self._answered:
+            self._answered = True
+            limits = [] if self._call.limits is None or error.status == 429 else wire_headers(self._call.limits)
+            error.headers = [*error.headers, *limits]
+            await send_error(self._send, error)
+
+    def _headers(self, reply: Reply) -> Headers:
+        limits = [] if self._call.limits is None else wire_headers(self._call.limits)
+        return [*limits, (b"x-served-by", reply.upstream.encode("latin-1", "replace"))]
+
+
+def _check_content_type(scope: Scope) -> None:
+    content_type = single_header(scope, b"content-type") or ""
+    if content_type.partition(";")[0].strip().lower() not in _JSON:
+        raise UnsupportedMediaType("the body must be application/json", param="Content-Type")
+    if single_header(scope, b"content-encoding") not in (None, "identity"):
+        raise UnsupportedMediaType("a compressed body is not accepted", param="Content-Encoding")
+
+
+def _as_api_error(error: Exception) -> ApiError:
+    match error:
+        case ApiError():
+            return error
+        case BackendError():
+            return from_backend(error)
+        case TimeoutError():
+            return UpstreamTimedOut("the request took longer than the gateway allows")
+        case _:
+            return Internal("the gateway failed to serve this request")
+
+
+def _end_cancellation() -> None:
+    """The client is gone and everything is released: the task ends in peace."""
+    if (task := asyncio.current_task()) is not None:
+        task.uncancel()
+
+
+def completion_routes(pipeline: Pipeline, accounting: Accounting, *, timeout_s: float) -> list[Route]:
+    return [
+        Route(
+            f"/v1/{endpoint.value}",
+            CompletionEndpoint(endpoint, pipeline=pipeline, accounting=accounting, timeout_s=timeout_s),
+            methods=["POST"],
+            name=endpoint.name.lower(),
+        )
+        for endpoint in Endpoint
+    ]

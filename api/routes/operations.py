@@ -1,0 +1,33 @@
+"""For load balancers, orchestrators and Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from api.readiness import Readiness
+from observability.metrics import Metrics
+
+
+def operations_router(readiness: Readiness, metrics: Metrics) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="Whether this process is alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz", summary="Whether requests can be served, and the state of each dependency")
+    async def readyz() -> JSONResponse:
+        report = await readiness.report()
+        body = {"status": report.status, "dependencies": report.dependencies}
+        return JSONResponse(body, status_code=200 if report.ready else 503)
+
+    @router.get("/metrics", summary="Prometheus metrics of all workers")
+    async def exposition() -> Response:
+        text = await asyncio.to_thread(metrics.exposition)
+        return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return router

@@ -1,0 +1,51 @@
+"""Inputs that may be texts or token ids, and how many tokens they will roughly be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MAX_INPUTS = 2048
+_CHARACTERS_PER_TOKEN = 4
+_BYTES_PER_TOKEN = 3
+
+
+def estimated_tokens(text: str) -> int:
+    """English is about four characters a token; other scripts are denser, about three bytes of UTF-8."""
+    if text.isascii():
+        return len(text) // _CHARACTERS_PER_TOKEN + 1
+    return len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN + 1
+
+
+def estimated_input_tokens(value: str | list[Any]) -> int:
+    if isinstance(value, str):
+        return estimated_tokens(value)
+    if isinstance(value[0], int):
+        return len(value)
+    return sum(estimated_tokens(part) if isinstance(part, str) else len(part) for part in value)
+
+
+def input_problem(param: str, value: str | list[Any]) -> tuple[str, str] | None:
+    """(parameter, what is wrong) unless `value` is a text, token ids, or a list of either kind."""
+    if isinstance(value, str):
+        return None
+    if not value:
+        return param, f"{param} must not be empty"
+    if _is_token_ids(value):
+        return None
+    if len(value) > _MAX_INPUTS:
+        return param, f"{param} holds {len(value)} inputs, at most {_MAX_INPUTS} are allowed"
+    first = value[0]
+    for index, part in enumerate(value):
+        if isinstance(part, str) and isinstance(first, str):
+            continue
+        if isinstance(part, list) and isinstance(first, list) and part and _is_token_ids(part):
+            continue
+        return (
+            f"{param}[{index}]",
+            f"{param} must be a string, an array of strings, of token ids, or of arrays of these",
+        )
+    return None
+
+
+def _is_token_ids(value: list[Any]) -> bool:
+    return all(type(token) is int and token >= 0 for token in value)

@@ -1,0 +1,74 @@
+"""What a call used goes on the bill, and what became of it into the metrics."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+from api.call import Call
+from api.tenants.base import Ledger, UsageRow
+from observability.metrics import Metrics
+from serving.types import Usage
+
+_UNKNOWN = "none"
+
+
+class Accounting:
+    def __init__(self, *, ledger: Ledger, metrics: Metrics) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+
+    def bill(self, call: Call) -> None:
+        """Put an answer on the bill, however it ended. Calls that no engine answered cost nothing."""
+        usage, reply, model = call.billed_usage(), call.reply, call.served_model
+        if usage is None or reply is None or model is None:
+            return
+        cost_usd = model.price.cost_usd(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+        now_s = time.monotonic()
+        self._ledger.record(
+            UsageRow(
+                id=str(uuid.uuid4()),
+                occurred_at=datetime.now(UTC),
+                request_id=call.request_id,
+                tenant=call.caller.tenant,
+                key_id=call.caller.key_id,
+                endpoint=call.endpoint.value,
+                model=model.name,
+                model_version=model.version,
+                upstream=reply.upstream,
+                streamed=call.streams,
+                outcome=call.outcome,
+                prompt_tokens=usage.prompt_tokens,
+                cached_tokens=usage.cached_tokens,
+                completion_tokens=usage.completion_tokens,
+                estimated=usage.estimated,
+                cost_usd=cost_usd,
+                duration_s=now_s - call.arrived_s,
+                time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
+            )
+        )
+        self._count_tokens(call.caller.tenant, model.metric_label, usage, cost_usd)
+
+    def observe(self, call: Call) -> None:
+        """Count a call that has ended, answered or refused."""
+        metrics = self._metrics
+        model = call.model.metric_label if hasattr(call, "model") else _UNKNOWN
+        tenant = call.caller.tenant if hasattr(call, "caller") else _UNKNOWN
+        route = call.endpoint.value
+        metrics.requests.labels(route, model, tenant, call.outcome).inc()
+        metrics.duration.labels(route, model).observe(time.monotonic() - call.arrived_s)
+        if call.first_output_s is not None:
+            metrics.ttft.labels(model).observe(call.first_output_s - call.arrived_s)
+
+    def _count_tokens(self, tenant: str, model: str, usage: Usage, cost_usd: float) -> None:
+        tokens = self._metrics.tokens
+        tokens.labels(model, tenant, "prefill").inc(usage.prompt_tokens - usage.cached_tokens)
+        tokens.labels(model, tenant, "decode").inc(usage.completion_tokens)
+        if usage.cached_tokens:
+            tokens.labels(model, tenant, "cached").inc(usage.cached_tokens)
+        self._metrics.cost_usd.labels(model, tenant).inc(cost_usd)

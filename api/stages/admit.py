@@ -1,0 +1,62 @@
+"""Whether a call may use an engine now: room in this worker, then the key's requests and tokens."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from api.call import Call
+from api.errors import Overloaded, RateLimited
+from observability.metrics import Metrics
+from resilience.limiter.base import LimitDecision, RateLimiter, Reservation
+from resilience.limiter.headers import limit_headers
+
+
+class Admission:
+    def __init__(self, *, limiter: RateLimiter, metrics: Metrics, max_in_flight: int) -> None:
+        self._limiter = limiter
+        self._metrics = metrics
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    async def admit(self, call: Call, held: AsyncExitStack) -> None:
+        """Take a place and reserve tokens; both are given back when `held` closes. Raises Overloaded or RateLimited."""
+        if self._in_flight >= self._max_in_flight:
+            raise Overloaded("the gateway is serving as many requests as it can, try again shortly")
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        held.callback(self._leave)
+        decision = await self._limiter.reserve(call.caller.key_id, call.caller.quota, call.reserved_tokens)
+        call.limits = decision
+        if decision.reservation is None:
+            raise self._refused(call, decision)
+        held.callback(self._settle, call, decision.reservation)
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+        self._metrics.in_flight.dec()
+
+    def _settle(self, call: Call, reservation: Reservation) -> None:
+        usage = call.billed_usage()
+        self._limiter.settle(reservation, 0 if usage is None else usage.total_tokens)
+
+    def _refused(self, call: Call, decision: LimitDecision) -> RateLimited:
+        limit = decision.refused_by or "requests"
+        self._metrics.rate_limited.labels(call.caller.tenant, limit).inc()
+        headers = wire_headers(decision)
+        if decision.impossible:
+            message = (
+                f"Request too large: it may use {call.reserved_tokens} tokens, "
+                f"and the limit is {decision.limit_tokens} tokens per minute."
+            )
+            return RateLimited(message, limit=limit, headers=[*headers, (b"x-should-retry", b"false")])
+        allowed = decision.limit_requests if limit == "requests" else decision.limit_tokens
+        message = f"Rate limit reached: {allowed} {limit} per minute. Try again in {decision.retry_after_s or 0:.1f} s."
+        return RateLimited(message, limit=limit, headers=headers)
+
+
+def wire_headers(decision: LimitDecision) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in limit_headers(decision).items()]

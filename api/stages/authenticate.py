@@ -1,0 +1,18 @@
+"""The bearer token of a request."""
+
+from __future__ import annotations
+
+from api.errors import InvalidRequest
+
+_SCHEME = "bearer "
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The token in an `Authorization` header. Raises InvalidRequest for any other scheme."""
+    if authorization is None:
+        return None
+    if not authorization.lower().startswith(_SCHEME):
+        raise InvalidRequest(
+            "The Authorization header must be 'Bearer YOUR_KEY'.", param="Authorization", code="invalid_authorization"
+        )
+    return authorization[len(_SCHEME) :].strip()

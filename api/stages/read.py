@@ -1,0 +1,54 @@
+"""From the body's bytes to a checked request for a model that exists."""
+
+from __future__ import annotations
+
+from api.call import Call
+from api.errors import InvalidRequest, UnknownModel
+from api.schemas.parse import check_request, parse_json
+from serving.catalogue.base import Catalogue, Model, ModelKind, ModelSelectionError, UnknownModelError
+from serving.types import Endpoint
+
+_KINDS = {
+    Endpoint.CHAT: ModelKind.CHAT,
+    Endpoint.COMPLETIONS: ModelKind.CHAT,
+    Endpoint.EMBEDDINGS: ModelKind.EMBEDDING,
+}
+
+
+class Reader:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def read(self, call: Call) -> None:
+        """Sets the call's body, request, model and token estimates. Raises InvalidRequest and what reading raises."""
+        call.body = parse_json(await call.read_body())
+        call.request = check_request(call.endpoint, call.body)
+        call.model = self._resolve(call.request.model, _KINDS[call.endpoint])
+        call.body.setdefault("model", call.model.name)
+        if call.body["model"] is None:
+            call.body["model"] = call.model.name
+        call.public_model = call.body["model"] if call.model.is_wildcard else call.model.name
+        call.prompt_tokens = call.request.prompt_tokens()
+        call.reserved_tokens = call.prompt_tokens + _output_tokens(call)
+
+    def _resolve(self, name: str | None, kind: ModelKind) -> Model:
+        try:
+            return self._catalogue.resolve(name, kind)
+        except UnknownModelError as error:
+            raise UnknownModel(str(error), param="model") from error
+        except ModelSelectionError as error:
+            raise InvalidRequest(str(error), param="model", code="invalid_model") from error
+
+
+def _output_tokens(call: Call) -> int:
+    limit, model = call.request.output_limit, call.model
+    if limit is None:
+        return call.request.choices * model.default_output_tokens
+    param, tokens = limit
+    if tokens > model.max_output_tokens:
+        raise InvalidRequest(
+            f"{param} is too large: {tokens}. This model writes at most {model.max_output_tokens} tokens.",
+            param=param,
+            code="invalid_value",
+        )
+    return call.request.choices * tokens

@@ -1,0 +1,75 @@
+"""Which upstream answers: the model's own by weight, then its others, then the models that may stand in for it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from api.call import Call
+from api.errors import Overloaded, from_backend
+from observability.metrics import Metrics
+from serving.base import Backend
+from serving.catalogue.base import Catalogue, Model
+from serving.errors import BackendError
+from serving.types import EngineRequest, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An upstream of a model, and its share of the model's traffic."""
+
+    backend: Backend
+    weight: int
+
+
+class Router:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        candidates: Mapping[str, Sequence[Candidate]],
+        metrics: Metrics,
+        rng: random.Random,
+    ) -> None:
+        """`candidates`: model name -> its upstreams in the catalogue's order, at least one each."""
+        self._candidates = {name: tuple(backends) for name, backends in candidates.items()}
+        self._chains = {model.name: (model, *catalogue.fallback_chain(model)) for model in catalogue.models}
+        self._metrics = metrics
+        self._rng = rng
+
+    async def open(self, call: Call) -> Reply:
+        """Open a reply with the first upstream that gives one. Raises ApiError."""
+        request = EngineRequest(endpoint=call.endpoint, body=call.body, stream=call.streams, request_id=call.request_id)
+        failure: BackendError | None = None
+        for model, backend in self._attempts(call.model):
+            try:
+                reply = await backend.open(request)
+            except BackendError as error:
+                self._metrics.upstream_attempts.labels(backend.name, type(error).__name__).inc()
+                if not error.retryable:
+                    raise from_backend(error) from error
+                failure = error
+                continue
+            self._metrics.upstream_attempts.labels(backend.name, "ok").inc()
+            call.served_model, call.reply = model, reply
+            if not model.is_wildcard:
+                call.public_model = model.name
+            return reply
+        if failure is None:
+            raise Overloaded("the model has no engines")
+        raise from_backend(failure) from failure
+
+    def _attempts(self, model: Model) -> Iterator[tuple[Model, Backend]]:
+        for stand_in in self._chains[model.name]:
+            for candidate in self._ordered(self._candidates[stand_in.name]):
+                yield stand_in, candidate.backend
+
+    def _ordered(self, candidates: tuple[Candidate, ...]) -> Iterator[Candidate]:
+        """The first is drawn by weight; the others follow in the catalogue's order."""
+        if len(candidates) == 1:
+            yield candidates[0]
+            return
+        first = self._rng.choices(candidates, weights=[candidate.weight for candidate in candidates])[0]
+        yield first
+        yield from (candidate for candidate in candidates if candidate is not first)

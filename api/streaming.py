@@ -1,0 +1,65 @@
+"""Server-sent events to the client, in the OpenAI wire format."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+from starlette.types import Send
+
+from api.call import Call
+from api.errors import ApiError, Headers
+from api.schemas.conform import CHUNK, is_usage_only
+from serving.types import Json, StreamReply, carries_output
+
+_encode = msgspec.json.Encoder().encode
+_DONE = b"data: [DONE]\n\n"
+_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # or Nginx would hold the events back
+]
+
+
+class EventWriter:
+    """One stream to one client. A failure ends it with an error event and without `[DONE]`."""
+
+    def __init__(self, call: Call, send: Send, headers: Headers) -> None:
+        self._call = call
+        self._send = send
+        self._headers = headers
+        self.started = False
+
+    async def write(self, reply: StreamReply) -> None:
+        """Forward the whole stream. Waits while the client reads slowly, so the engine is read no faster."""
+        await self._start()
+        async for batch in reply:
+            if events := self._events(batch):
+                await self._send({"type": "http.response.body", "body": events, "more_body": True})
+        await self._end(_DONE)
+
+    async def fail(self, error: ApiError) -> None:
+        await self._end(b"data: " + error.encoded() + b"\n\n")
+
+    async def _start(self) -> None:
+        self.started = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
+
+    async def _end(self, last: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": last, "more_body": False})
+
+    def _events(self, batch: list[Json]) -> bytes:
+        call, conform = self._call, CHUNK[self._call.endpoint]
+        parts: list[bytes] = []
+        for frame in batch:
+            if call.first_output_s is None and carries_output(frame):
+                call.first_output_s = time.monotonic()
+            if not call.wants_usage:
+                if is_usage_only(frame):
+                    continue
+                frame.pop("usage", None)
+            conform(frame, call.public_model)
+            if call.wants_usage:
+                frame.setdefault("usage", None)
+            parts += (b"data: ", _encode(frame), b"\n\n")
+        return b"".join(parts)

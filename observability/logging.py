@@ -1,0 +1,120 @@
+"""Structured logs that never hold up an event loop and never hold a secret.
+
+Lines are formatted where they are logged and written by a thread of their own, a fifth of a second later at most; an
+error is written at once. A process that is killed with SIGKILL loses what it had not written yet.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
+
+from observability.context import request_id
+
+_FLUSH_INTERVAL_S = 0.2
+# What a bearer token, a vendor's API key or a password in a URL looks like, wherever it turns up in a message.
+_SECRETS = re.compile(r"(?i)(bearer\s+)[^\s\"',]+|\b(?:sk|pk|rk)-[\w-]{8,}|(?<=://)([^:@/\s]*):[^@/\s]+(?=@)")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def redacted(text: str) -> str:
+    """`text` with anything that looks like a secret replaced."""
+    return _SECRETS.sub(_mask, text)
+
+
+def _mask(match: re.Match[str]) -> str:
+    if match.group(1):
+        return f"{match.group(1)}[redacted]"
+    return f"{match.group(2)}:[redacted]" if match.group(2) is not None else "[redacted]"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, request id and whatever was passed as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request := request_id.get():
+            line["request_id"] = request
+        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return redacted(_encode(line).decode())
+
+
+class TextFormatter(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = " ".join(f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD)
+        return redacted(f"{super().format(record)} {extra}".rstrip())
+
+
+class BackgroundHandler(logging.Handler):
+    """Collects formatted lines; a daemon thread writes them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._wake = threading.Event()
+        self._writing = threading.Lock()
+        self._closed = False
+        threading.Thread(target=self._run, name="log-writer", daemon=True).start()
+        atexit.register(self.flush)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record))
+        except Exception:  # noqa: BLE001 - logging must never break what it reports on; the standard hook decides
+            self.handleError(record)
+        if record.levelno >= logging.ERROR:
+            self._wake.set()
+
+    def flush(self) -> None:
+        with self._writing:
+            lines, self._lines = self._lines, []
+            if lines:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+        self.flush()
+        super().close()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(_FLUSH_INTERVAL_S)
+            self._wake.clear()
+            self.flush()
+
+
+def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None) -> None:
+    """Send everything, the HTTP server's own logs too, through one handler on standard error (or `stream`)."""
+    handler = BackgroundHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"

@@ -1,0 +1,114 @@
+"""The gateway's metrics: one catalogue, correct with any number of worker processes.
+
+With `PROMETHEUS_MULTIPROC_DIR` set before this module is imported, each worker counts in files of its own in that
+folder and any worker's scrape adds them up; what a dead worker counted stays counted. No label takes a value that a
+client can invent: models are the catalogue's names, routes are the platform's own, tenants come from the keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    def __init__(self, multiprocess_dir: Path | None = None) -> None:
+        """`multiprocess_dir`: the folder of MULTIPROCESS_VARIABLE, or None for a process that counts alone."""
+        self._multiprocess_dir = multiprocess_dir
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "gateway_requests",
+            "Requests answered, by what came of them: ok, the error's code, or cancelled by the client.",
+            ("route", "model", "tenant", "outcome"),
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "gateway_request_duration_seconds",
+            "From the request's arrival to the last byte of its answer.",
+            ("route", "model"),
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.ttft = Histogram(
+            "gateway_time_to_first_token_seconds",
+            "From the request's arrival to the first output of a streamed answer.",
+            ("model",),
+            buckets=_TTFT_S,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "gateway_requests_in_flight",
+            "Requests being served.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.tokens = Counter(
+            "gateway_tokens",
+            "Tokens billed: prefill (prompt tokens that were computed), cached (prompt tokens that were not), decode.",
+            ("model", "tenant", "kind"),
+            registry=registry,
+        )
+        self.cost_usd = Counter(
+            "gateway_cost_usd", "What the billed tokens cost, in US dollars.", ("model", "tenant"), registry=registry
+        )
+        self.rate_limited = Counter(
+            "gateway_rate_limited", "Requests refused by a limit.", ("tenant", "limit"), registry=registry
+        )
+        self.limiter_local = Gauge(
+            "gateway_limiter_local",
+            "Workers that enforce their own share of the limits because Redis is away.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.upstream_attempts = Counter(
+            "gateway_upstream_attempts",
+            "Requests sent to an upstream: ok, or the class of what went wrong.",
+            ("upstream", "outcome"),
+            registry=registry,
+        )
+        self.ledger_rows = Counter(
+            "gateway_ledger_rows",
+            "Usage rows by where they went: written (Postgres), spooled (disk, until Postgres is back).",
+            ("to",),
+            registry=registry,
+        )
+        self.ledger_pending = Gauge(
+            "gateway_ledger_pending_rows",
+            "Usage rows that Postgres has not taken yet.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format. Reads files when several workers count: call it off the event loop."""
+        if self._multiprocess_dir is None:
+            return generate_latest(self._registry)
+        _forget_gauges_of_the_dead(self._multiprocess_dir)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        return generate_latest(registry)
+
+
+def _forget_gauges_of_the_dead(folder: Path) -> None:
+    """A worker that was killed cannot take its gauges back, so whoever scrapes next does; counters stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit() and not _alive(int(pid)):
+            file.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
