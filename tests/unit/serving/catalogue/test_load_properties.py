@@ -43,6 +43,9 @@ YAML_CHARACTERS = st.sampled_from(
 )
 
 
+# No deadline: the first example sets up many strategies, and a busy machine is no fault of the code.
+fuzzed = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 WORDS = st.sampled_from(["", "x", "1", "a b", "é", "\x07", "\u2028", "\ud800", "${x}", "x" * 300])
 
 
@@ -61,12 +64,14 @@ def test_the_seed_is_valid() -> None:
     assert read(VALID) is not None
 
 
+@fuzzed
 @given(st.binary(max_size=200))
 @example(b"\xff\xfe\x00")
 def test_any_bytes(content: bytes) -> None:
     read(content)
 
 
+@fuzzed
 @given(st.lists(YAML_CHARACTERS, max_size=60).map("".join))
 @example("%YAML 9" + "9" * 5000 + ".1\n---\na")
 @example('"\\UFFFFFFFF"')
@@ -81,7 +86,7 @@ def test_any_text(text: str) -> None:
     read(text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=300)
+@fuzzed
 @given(st.integers(0, len(VALID)), st.integers(0, 12), st.lists(YAML_CHARACTERS, max_size=8).map("".join))
 def test_a_damaged_file(at: int, cut: int, inserted: str) -> None:
     read(VALID[:at] + inserted.encode() + VALID[at + cut :])
@@ -131,7 +136,7 @@ models = entries(
 catalogues = entries({"models": st.lists(models, max_size=4), "default_model": names, "default_embedding_model": names})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first example sets up many strategies
+@fuzzed
 @given(catalogues)
 def test_any_values_in_the_shape_of_a_catalogue(value: Any) -> None:
     with suppress(UnicodeEncodeError):  # lone surrogates cannot be written as UTF-8
@@ -143,6 +148,7 @@ fallback_graphs = st.integers(1, 6).flatmap(
 )
 
 
+@fuzzed
 @given(fallback_graphs)
 def test_fallbacks_are_accepted_just_when_they_have_no_cycle(graph: list[list[int]]) -> None:
     listed = [
