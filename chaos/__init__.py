@@ -1,0 +1,1 @@
+"""Failure drills, driven over HTTP and Docker from the outside."""

@@ -1,0 +1,1 @@
+"""Answers over a private corpus."""
