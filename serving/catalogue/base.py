@@ -103,7 +103,8 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One public model. `upstreams` and `fallbacks` (names of other models) are in the order in which they are tried.
+    """One public model. `upstreams` and `fallbacks` (names of other models) are in the order in which they are tried,
+    but for the first upstream, which is drawn by weight. Only the wildcards of two kinds share a name.
 
     `context_tokens` bounds prompt and output together, `max_output_tokens` the output alone; `default_output_tokens`
     is what is reserved for the output when the client sets no limit. `created` is in seconds since 1970.

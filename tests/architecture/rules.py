@@ -8,6 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.architecture.source_tree import Source, SourceTree, within
 
+Rule = Callable[[SourceTree], Iterator[str]]
+
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
@@ -163,7 +165,7 @@ def imports_make_no_cycle(tree: SourceTree) -> Iterator[str]:
         yield f"modules import each other: {' <- '.join(cycle)}"
 
 
-RULES: list[Callable[[SourceTree], Iterator[str]]] = [
+RULES: list[Rule] = [
     rooms_are_known,
     rooms_import_only_what_they_may,
     implementations_are_named_by_the_composition_root,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -125,8 +126,7 @@ def test_a_fallback_chain_of_many_models_is_walked() -> None:
         (lambda: catalogue(model("a", fallbacks=("b",))), "fallback 'b'"),
     ],
 )
-def test_an_inconsistent_catalogue_cannot_be_built(build: object, message: str) -> None:
-    assert callable(build)
+def test_an_inconsistent_catalogue_cannot_be_built(build: Callable[[], Catalogue], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 
