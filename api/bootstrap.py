@@ -79,51 +79,25 @@ def build(settings: Settings) -> Services:
     metrics = Metrics(_multiprocess_dir(settings.variables))
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
     backends = _backends(catalogue, pool, settings.upstream)
-    limiter = redis_limiter(
-        url=settings.stores.redis_address,
-        share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
-        on_state_change=_limiter_reporter(metrics),
-        timeout_s=settings.limits.rate_limit_timeout_s,
-    )
-    ledger = PostgresLedger(
-        database_url=settings.stores.database_address,
-        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
-        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
-        on_pending=metrics.ledger_pending.set,
-    )
-    keys = SettingsKeys(
-        settings.keys.tenants_by_key(),
-        quota=Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm),
-    )
+    limiter, ledger = _limiter(settings, metrics), _ledger(settings, metrics)
+    redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     accounting = Accounting(ledger=ledger, metrics=metrics)
     admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
-    redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
+    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
+    forwarding = [backends[upstream] for model in catalogue.models if model.is_wildcard for upstream in model.upstreams]
     return Services(
         pipeline=Pipeline(
-            keys=keys,
+            keys=SettingsKeys(settings.keys.tenants_by_key(), quota=quota),
             reader=Reader(catalogue),
             admission=admission,
             accounting=accounting,
             guard=GuardOff(),
             cache=CacheOff(),
-            router=Router(
-                catalogue=catalogue,
-                candidates={
-                    model.name: [Candidate(backends[upstream], upstream.weight) for upstream in model.upstreams]
-                    for model in catalogue.models
-                },
-                metrics=metrics,
-                rng=random.SystemRandom(),
-            ),
+            router=_router(catalogue, backends, metrics),
         ),
         accounting=accounting,
         admission=admission,
-        models=ModelListing(
-            catalogue,
-            forwarding=[
-                backends[upstream] for model in catalogue.models if model.is_wildcard for upstream in model.upstreams
-            ],
-        ),
+        models=ModelListing(catalogue, forwarding=forwarding),
         readiness=_readiness(backends, ledger, redis),
         metrics=metrics,
         limiter=limiter,
@@ -131,6 +105,32 @@ def build(settings: Settings) -> Services:
         pool=pool,
         redis=redis,
     )
+
+
+def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:
+    return redis_limiter(
+        url=settings.stores.redis_address,
+        share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
+        on_state_change=_limiter_reporter(metrics),
+        timeout_s=settings.limits.rate_limit_timeout_s,
+    )
+
+
+def _ledger(settings: Settings, metrics: Metrics) -> PostgresLedger:
+    return PostgresLedger(
+        database_url=settings.stores.database_address,
+        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
+        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
+        on_pending=metrics.ledger_pending.set,
+    )
+
+
+def _router(catalogue: Catalogue, backends: Mapping[Upstream, Backend], metrics: Metrics) -> Router:
+    candidates = {
+        model.key: [Candidate(backends[upstream], upstream.weight) for upstream in model.upstreams]
+        for model in catalogue.models
+    }
+    return Router(catalogue=catalogue, candidates=candidates, metrics=metrics, rng=random.SystemRandom())
 
 
 def _backends(catalogue: Catalogue, pool: ConnectionPool, defaults: UpstreamSettings) -> dict[Upstream, Backend]:

@@ -22,69 +22,36 @@ class Metrics:
     def __init__(self, multiprocess_dir: Path | None = None) -> None:
         """`multiprocess_dir`: the folder of MULTIPROCESS_VARIABLE, or None for a process that counts alone."""
         self._multiprocess_dir = multiprocess_dir
-        self._registry = registry = CollectorRegistry()
-        self.requests = Counter(
+        self._registry = CollectorRegistry()
+        # Requests
+        self.requests = self._counter(
             "gateway_requests",
             "Requests answered, by what came of them: ok, the error's code, or cancelled by the client.",
             ("route", "model", "tenant", "outcome"),
-            registry=registry,
         )
-        self.duration = Histogram(
-            "gateway_request_duration_seconds",
-            "From the request's arrival to the last byte of its answer.",
-            ("route", "model"),
-            buckets=_LATENCY_S,
-            registry=registry,
+        about = "From the request's arrival to the last byte of its answer."
+        self.duration = self._histogram("gateway_request_duration_seconds", about, ("route", "model"), _LATENCY_S)
+        about = "From the request's arrival to the first output of a streamed answer."
+        self.ttft = self._histogram("gateway_time_to_first_token_seconds", about, ("model",), _TTFT_S)
+        self.in_flight = self._gauge("gateway_requests_in_flight", "Requests being served.")
+        # Usage
+        about = (
+            "Tokens billed: prefill (prompt tokens that were computed), cached (prompt tokens that were not), decode."
         )
-        self.ttft = Histogram(
-            "gateway_time_to_first_token_seconds",
-            "From the request's arrival to the first output of a streamed answer.",
-            ("model",),
-            buckets=_TTFT_S,
-            registry=registry,
+        self.tokens = self._counter("gateway_tokens", about, ("model", "tenant", "kind"))
+        self.cost_usd = self._counter("gateway_cost_usd", "What they cost, in US dollars.", ("model", "tenant"))
+        about = "Usage rows by where they went: written (Postgres), spooled (disk, until Postgres is back)."
+        self.ledger_rows = self._counter("gateway_ledger_rows", about, ("to",))
+        about = "Usage rows that Postgres has not taken yet."
+        self.ledger_pending = self._gauge("gateway_ledger_pending_rows", about)
+        # Limits and upstreams
+        self.rate_limited = self._counter(
+            "gateway_rate_limited", "Requests refused by a limit: requests or tokens.", ("tenant", "limit")
         )
-        self.in_flight = Gauge(
-            "gateway_requests_in_flight",
-            "Requests being served.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self.tokens = Counter(
-            "gateway_tokens",
-            "Tokens billed: prefill (prompt tokens that were computed), cached (prompt tokens that were not), decode.",
-            ("model", "tenant", "kind"),
-            registry=registry,
-        )
-        self.cost_usd = Counter(
-            "gateway_cost_usd", "What the billed tokens cost, in US dollars.", ("model", "tenant"), registry=registry
-        )
-        self.rate_limited = Counter(
-            "gateway_rate_limited", "Requests refused by a limit.", ("tenant", "limit"), registry=registry
-        )
-        self.limiter_local = Gauge(
-            "gateway_limiter_local",
-            "Workers that enforce their own share of the limits because Redis is away.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self.upstream_attempts = Counter(
-            "gateway_upstream_attempts",
-            "Requests sent to an upstream: ok, or the class of what went wrong.",
-            ("upstream", "outcome"),
-            registry=registry,
-        )
-        self.ledger_rows = Counter(
-            "gateway_ledger_rows",
-            "Usage rows by where they went: written (Postgres), spooled (disk, until Postgres is back).",
-            ("to",),
-            registry=registry,
-        )
-        self.ledger_pending = Gauge(
-            "gateway_ledger_pending_rows",
-            "Usage rows that Postgres has not taken yet.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        about = "Workers that enforce their own share of the limits because Redis is away."
+        self.limiter_local = self._gauge("gateway_limiter_local", about)
+        about = "Requests sent to an upstream: ok, or the class of what went wrong."
+        self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
 
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""
@@ -94,6 +61,16 @@ class Metrics:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]  # the library leaves it untyped
         return generate_latest(registry)
+
+    def _counter(self, name: str, about: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(name, about, labels, registry=self._registry)
+
+    def _gauge(self, name: str, about: str) -> Gauge:
+        """The sum over the workers that live."""
+        return Gauge(name, about, registry=self._registry, multiprocess_mode="livesum")
+
+    def _histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, about, labels, buckets=buckets, registry=self._registry)
 
 
 def _forget_gauges_of_the_dead(folder: Path) -> None:

@@ -10,7 +10,7 @@ from api.call import Call
 from api.errors import Overloaded, from_backend
 from observability.metrics import Metrics
 from serving.base import Backend
-from serving.catalogue.base import Catalogue, Model
+from serving.catalogue.base import Catalogue, Model, ModelKey
 from serving.errors import BackendError
 from serving.types import EngineRequest, Reply
 
@@ -28,13 +28,13 @@ class Router:
         self,
         *,
         catalogue: Catalogue,
-        candidates: Mapping[str, Sequence[Candidate]],
+        candidates: Mapping[ModelKey, Sequence[Candidate]],
         metrics: Metrics,
         rng: random.Random,
     ) -> None:
-        """`candidates`: model name -> its upstreams in the catalogue's order, at least one each."""
-        self._candidates = {name: tuple(backends) for name, backends in candidates.items()}
-        self._chains = {model.name: (model, *catalogue.fallback_chain(model)) for model in catalogue.models}
+        """`candidates`: model key -> its upstreams in the catalogue's order, at least one each."""
+        self._candidates = {key: tuple(backends) for key, backends in candidates.items()}
+        self._chains = {model.key: (model, *catalogue.fallback_chain(model)) for model in catalogue.models}
         self._metrics = metrics
         self._rng = rng
 
@@ -61,8 +61,8 @@ class Router:
         raise from_backend(failure) from failure
 
     def _attempts(self, model: Model) -> Iterator[tuple[Model, Backend]]:
-        for stand_in in self._chains[model.name]:
-            for candidate in self._ordered(self._candidates[stand_in.name]):
+        for stand_in in self._chains[model.key]:
+            for candidate in self._ordered(self._candidates[stand_in.key]):
                 yield stand_in, candidate.backend
 
     def _ordered(self, candidates: tuple[Candidate, ...]) -> Iterator[Candidate]:

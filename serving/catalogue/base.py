@@ -60,6 +60,9 @@ class ModelKind(StrEnum):
 _SERVES = {ModelKind.CHAT: "completions", ModelKind.EMBEDDING: "embeddings"}
 
 
+ModelKey = tuple[str, ModelKind]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """USD per million tokens: prompt tokens the engine computes, tokens it writes, prompt tokens it had cached."""
@@ -122,6 +125,11 @@ class Model:
     price: Price
     created: int
     owned_by: str
+
+    @property
+    def key(self) -> ModelKey:
+        """What tells it from every other model: two wildcards share a name."""
+        return self.name, self.kind
 
     @property
     def is_wildcard(self) -> bool:
