@@ -28,7 +28,8 @@ from resilience.limiter.window_script import REDIS_TIME, WINDOW, Batch, Waiting,
 
 BATCH_SIZE = 256
 FLUSH_INTERVAL_S = 0.05
-# A reply that has already arrived is read before the time-out is believed: the slow one may have been this process.
+# How much longer than Redis' deadline we wait: what it did in time must be known here, and a reply that has already
+# arrived must be read before the time-out is believed, for the slow one may have been this process.
 _GRACE_S = 0.005
 _UNLIMITED = 2**53
 
@@ -200,10 +201,10 @@ class RedisWindows:
 
     def _dispatch(self, link: RespConnection, batch: Batch, command: str, script: str) -> None:
         batch.sent_s = self._clock()
-        deadline_ms = (batch.sent_s + self._timeout_s + _GRACE_S) * 1000 + self._ahead_ms
+        deadline_ms = int((batch.sent_s + self._timeout_s) * 1000 + self._ahead_ms)
         self._under_way = batch
         self._watch()
-        arguments = batch.arguments(self._namespace, math.ceil(deadline_ms))
+        arguments = batch.arguments(self._namespace, deadline_ms)
         link.send((command, script, *arguments), lambda reply: self._receive(link, batch, reply))
 
     def _receive(self, link: RespConnection, batch: Batch, reply: Any) -> None:

@@ -61,7 +61,7 @@ local function load(key)
     key = key, head = number(saved[1]), requests = number(saved[2]), tokens = number(saved[3]),
     last_request = number(saved[4]), last_token = number(saved[5]), added = {}, changed = false,
   }
-  if not saved[1] then window.head = now
+  if window.requests == 0 and window.tokens == 0 then window.head = now
   elseif window.head < now then sweep(window)
   elseif window.head >= now + SECONDS then collapse(window) end
   return window

@@ -56,7 +56,10 @@ class SlidingWindow:
         A clock that was set back a little is waited for. Set back by more than a window, it would be waited for too
         long: then everything counted stays counted as if it came now.
         """
-        if now_s > self.head:
+        if not self.requests and not self.tokens:
+            self._buckets.clear()
+            self.head = now_s
+        elif now_s > self.head:
             gone = now_s - BUCKETS
             for second in [second for second in self._buckets if second <= gone]:
                 requests, tokens = self._buckets.pop(second)
