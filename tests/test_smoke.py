@@ -201,7 +201,7 @@ def _start_stack(held: ExitStack, data_dir: Path) -> int:
 
     def stack(command: str) -> subprocess.CompletedProcess[str]:
         arguments = [sys.executable, "-m", "scripts.stack", command]
-        return subprocess.run(  # noqa: S603 - the platform's own command
+        return subprocess.run(
             arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 

@@ -27,7 +27,7 @@ class Compose:
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         """Standard output of `docker …`."""
-        done = subprocess.run(  # noqa: S603 - fixed commands on containers of this project
+        done = subprocess.run(
             [self._docker, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
         )
         assert not check or done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"

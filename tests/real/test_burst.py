@@ -18,16 +18,16 @@ EXTRA = 40
 async def test_a_burst_gets_exactly_its_minute(base_url: str) -> None:
     """Eight clients at once, through two workers that share one count."""
     headers = {"authorization": f"Bearer {KEY}"}
-    body = {"input": "burst", "model": "mock-embedding"}
+    body = {"messages": [{"role": "user", "content": "burst"}], "max_tokens": 1}
     async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as probe:
-        limit = int((await probe.post("/v1/embeddings", json=body)).headers["x-ratelimit-limit-requests"])
+        limit = int((await probe.post("/v1/chat/completions", json=body)).headers["x-ratelimit-limit-requests"])
     orders = iter(range(limit + EXTRA - 1))
     statuses = Counter({200: 1})
 
     async def client() -> None:
         async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as own:
             for _ in orders:
-                answer = await own.post("/v1/embeddings", json=body)
+                answer = await own.post("/v1/chat/completions", json=body)
                 statuses[answer.status_code] += 1
                 if answer.status_code == 429:
                     assert int(answer.headers["retry-after"]) >= 1
