@@ -19,7 +19,8 @@ from serving.mock_llm.listener import run
 from serving.mock_llm.metrics import EngineMetrics
 from serving.mock_llm.server import MockServer
 
-DEFAULT_MODELS = ("finsight-fast", "finsight-accurate", "mock-embedding")
+DEFAULT_MODELS = ("finsight-fast", "finsight-accurate")
+DEFAULT_EMBEDDING_MODELS = ("mock-embedding",)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,16 +83,17 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except ValueError as error:
         raise SystemExit(f"mock_llm: {error}") from None
-    models = options.model or list(DEFAULT_MODELS)
+    models = options.model or DEFAULT_MODELS
+    embedding_models = options.embedding_model or DEFAULT_EMBEDDING_MODELS
     scheduler = Scheduler(config=config, costs=CostModel())
     metrics = EngineMetrics(scheduler=scheduler, model_name=models[0])
     engine = Engine(scheduler=scheduler, metrics=metrics, time_scale=options.time_scale)
     faults = Faults(engine)
-    server = MockServer(engine=engine, faults=faults, models=models)
+    server = MockServer(engine=engine, faults=faults, models=models, embedding_models=embedding_models)
     api_socket = _bind(options.host, options.port)
     admin_socket = None if options.admin_port is None else _bind(options.admin_host, options.admin_port)
     log = logging.getLogger("serving.mock_llm")
-    log.info("serving %s on http://%s:%d", ", ".join(models), *api_socket.getsockname()[:2])
+    log.info("serving %s on http://%s:%d", ", ".join([*models, *embedding_models]), *api_socket.getsockname()[:2])
     if admin_socket is not None:
         log.info("fault switches on http://%s:%d/faults", *admin_socket.getsockname()[:2])
     uvloop.run(

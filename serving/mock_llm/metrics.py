@@ -116,8 +116,9 @@ class EngineMetrics(Collector):
         counters["vllm:generation_tokens"] += len(outcome.advanced)
         self._observe("iteration_tokens_total", step.new_tokens)
         for sequence in outcome.started:
-            counters["vllm:prompt_tokens"] += len(sequence.prompt)
             self._observe("time_to_first_token_seconds", (sequence.first_token_s or 0.0) - sequence.arrived_s)
+        for sequence in outcome.prefilled:
+            counters["vllm:prompt_tokens"] += len(sequence.prompt)
         for gap in outcome.gaps_s:
             self._inter_token.observe(gap)
         for sequence in outcome.finished:

@@ -10,11 +10,13 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from serving.mock_llm.chat import Job, chat_job, new_id
+from serving.mock_llm.completions import completion_job
 from serving.mock_llm.delivery import send_body, send_events
-from serving.mock_llm.errors import ApiError, MethodNotAllowed, UnknownModel, UnknownPath
+from serving.mock_llm.embeddings import embedding_reply
+from serving.mock_llm.errors import ApiError, InvalidRequest, MethodNotAllowed, UnknownModel, UnknownPath
 from serving.mock_llm.exchange import ClientGone, Exchange
 from serving.mock_llm.wire.replies import Envelope
-from serving.mock_llm.wire.requests import ChatRequest, Sampling, decode
+from serving.mock_llm.wire.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Sampling, decode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MODELS = "/v1/models"
+# A sentence encoder of 22 million parameters has next to nothing to compute: launching it is what takes time.
+_EMBEDDING_S = 0.002
 
 
 class MockServer:
-    """ASGI application for one engine. `models` are the names it answers to; the first is the default."""
+    """ASGI application for one engine. It answers to the names in `models` and `embedding_models`, first ones first."""
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class MockServer:
         engine: Engine,
         faults: Faults,
         models: Sequence[str],
+        embedding_models: Sequence[str],
         max_body_bytes: int = 10_000_000,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._faults = faults
         self._models = list(models)
+        self._embedding_models = list(embedding_models)
         self._max_body_bytes = max_body_bytes
         self._wall_clock = wall_clock
         self._created = int(wall_clock())
@@ -53,6 +59,8 @@ class MockServer:
             "/metrics": ("GET", self._metrics),
             _MODELS: ("GET", self._list_models),
             "/v1/chat/completions": ("POST", self._chat),
+            "/v1/completions": ("POST", self._complete),
+            "/v1/embeddings": ("POST", self._embed),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,17 +103,35 @@ class MockServer:
         await exchange.respond(200, body, content_type=CONTENT_TYPE_LATEST.encode())
 
     async def _list_models(self, exchange: Exchange) -> None:
-        models = [self._card(name) for name in self._models]
+        models = [self._card(name) for name in self._models + self._embedding_models]
         await exchange.respond(200, msgspec.json.encode({"object": "list", "data": models}))
 
     async def _show_model(self, exchange: Exchange) -> None:
-        name = self._known(exchange.path.removeprefix(f"{_MODELS}/"))
+        name = exchange.path.removeprefix(f"{_MODELS}/")
+        if name not in self._models + self._embedding_models:
+            raise UnknownModel(f"The model {name!r} does not exist.", param="model")
         await exchange.respond(200, msgspec.json.encode(self._card(name)))
 
     async def _chat(self, exchange: Exchange) -> None:
         request = decode(await exchange.body(self._max_body_bytes), ChatRequest)
         job = chat_job(request, self._envelope("chatcmpl", request), max_model_len=self._max_model_len)
         await self._serve(exchange, request, job)
+
+    async def _complete(self, exchange: Exchange) -> None:
+        request = decode(await exchange.body(self._max_body_bytes), CompletionRequest)
+        job = completion_job(request, self._envelope("cmpl", request), max_model_len=self._max_model_len)
+        await self._serve(exchange, request, job)
+
+    async def _embed(self, exchange: Exchange) -> None:
+        request = decode(await exchange.body(self._max_body_bytes), EmbeddingRequest)
+        model = self._known(request.model, self._embedding_models, self._models, "the Embeddings API")
+        body = msgspec.json.encode(embedding_reply(request, model=model, max_model_len=self._max_model_len))
+        self._faults.strike_request()
+        await self._engine.pause(_EMBEDDING_S)
+        if self._faults.strike_reply():
+            await exchange.reset()
+        else:
+            await exchange.respond(200, body)
 
     async def _serve(self, exchange: Exchange, request: Sampling, job: Job) -> None:
         include_usage = request.wants_usage()
@@ -123,14 +149,15 @@ class MockServer:
         return self._engine.scheduler.config.max_model_len
 
     def _envelope(self, prefix: str, request: Sampling) -> Envelope:
-        return Envelope(
-            reply_id=new_id(prefix),
-            created=int(self._wall_clock()),
-            model=self._known(request.model or self._models[0]),
-        )
+        model = self._known(request.model, self._models, self._embedding_models, "completions")
+        return Envelope(reply_id=new_id(prefix), created=int(self._wall_clock()), model=model)
 
-    def _known(self, model: str) -> str:
-        if model not in self._models:
+    def _known(self, model: str | None, right: Sequence[str], wrong: Sequence[str], purpose: str) -> str:
+        if model is None and right:
+            return right[0]
+        if model in wrong:
+            raise InvalidRequest(f"The model {model!r} does not support {purpose}.", param="model")
+        if model is None or model not in right:
             raise UnknownModel(f"The model {model!r} does not exist.", param="model")
         return model
 

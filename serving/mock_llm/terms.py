@@ -53,8 +53,13 @@ def terms_of(text: str) -> Terms:
 def stem(word: str) -> str:
     """A word without its possessive, plural or common verb ending: rough, but the same on both sides."""
     word = re.sub(r"['\u2019]s?$", "", word.lower())
-    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("s", "")):
-        if word.endswith(ending) and len(word) - len(ending) > 2 and not word.endswith("ss"):
-            word = word[: -len(ending)] + replacement
-            break
+    for endings in ((("ies", "y"), ("sses", "ss"), ("s", "")), (("ing", ""), ("ed", ""))):
+        for ending, replacement in endings:
+            if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM and not word.endswith("ss"):
+                word = word[: -len(ending)] + replacement
+                break
     return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+
+
+def is_stop_word(word: str) -> bool:
+    return word.lower() in _STOP_WORDS

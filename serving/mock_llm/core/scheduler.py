@@ -63,8 +63,12 @@ class Step:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a step brought. `advanced` got one token each, `gaps_s` are their times since the token before."""
+    """What a step brought. `advanced` got one token each, `gaps_s` are their times since the token before.
 
+    `prefilled` have their whole prompt computed for the first time, `started` got their first token.
+    """
+
+    prefilled: list[Sequence] = field(default_factory=list)
     advanced: list[Sequence] = field(default_factory=list)
     started: list[Sequence] = field(default_factory=list)
     finished: list[Sequence] = field(default_factory=list)
@@ -224,6 +228,8 @@ class Scheduler:
         self.waiting.appendleft(sequence)
 
     def _advance(self, sequence: Sequence, outcome: Outcome, now: float) -> None:
+        if sequence.generated == 0:
+            outcome.prefilled.append(sequence)
         if sequence.output:
             if sequence.last_token_s is None:
                 sequence.first_token_s = now

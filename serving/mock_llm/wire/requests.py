@@ -14,6 +14,8 @@ Count = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Choices = Annotated[int, Meta(ge=1, le=128)]
 StopStrings = str | list[str] | None
+# A text, texts, the token ids of one text or of several; `rows_of` checks that they are not mixed.
+TextsOrIds = str | list[str | int | list[int]]
 MAX_STOP_STRINGS = 16
 
 
@@ -103,7 +105,7 @@ class ChatRequest(Sampling, kw_only=True):
 
 class CompletionRequest(Sampling, kw_only=True):
     # vLLM and OpenAI take a missing prompt for the start of a document; here it is required, so that a slip is seen.
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: TextsOrIds
     max_tokens: NonNegative | None = None
     echo: bool | None = None
     suffix: str | None = None
@@ -111,11 +113,26 @@ class CompletionRequest(Sampling, kw_only=True):
 
 
 class EmbeddingRequest(Struct, kw_only=True):
-    input: str | list[str] | list[int] | list[list[int]]
+    input: TextsOrIds
     model: str | None = None
     dimensions: Count | None = None
     encoding_format: Literal["float", "base64"] | None = None
     user: str | UnsetType | None = UNSET
+
+
+def rows_of(given: TextsOrIds, *, param: str) -> list[str | list[int]]:
+    """One text, or the token ids of one, for each input. Raises InvalidRequest when one is empty or they are mixed."""
+    if isinstance(given, str):
+        rows: list[str | list[int]] = [given]
+    elif given and all(isinstance(row, int) for row in given):
+        rows = [[row for row in given if isinstance(row, int)]]
+    else:
+        rows = [row for row in given if not isinstance(row, int)]
+        if len(rows) < len(given) or len({type(row) for row in rows}) > 1:
+            raise InvalidRequest(f"{param!r} mixes texts and token ids.", param=param)
+    if not rows or not all(rows):
+        raise InvalidRequest(f"{param!r} cannot be empty, nor contain an empty text.", param=param)
+    return rows
 
 
 Body = TypeVar("Body", ChatRequest, CompletionRequest, EmbeddingRequest)

@@ -1,0 +1,1 @@
+"""JSON values that fit a JSON schema, for forced tool calls and structured output."""

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from serving.mock_llm.answers import answer, variant
+from serving.mock_llm.prompts import Turn
+
+SYSTEM = Turn("system", "You are FinSight. You answer questions about company revenue. Use only the passages.")
+PASSAGES = """Context:
+[1] Acme Corp. Q3 2024 results. Revenue was $5.2 million, up 12% year over year. Net income was $1.1 million.
+[2] Acme Corp. Q2 2024 results. Revenue was $4.9 million. Net income was $0.9 million.
+[3] Globex Inc. reported revenue of $8.1 billion in Q3 2024. Its dividend was $0.42 per share.
+
+Question: {question}
+Answer:"""
+
+
+def ask(question: str) -> str:
+    return answer([SYSTEM, Turn("user", PASSAGES.format(question=question))])
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What was Acme's revenue in Q3 2024?", "Revenue was $5.2 million, up 12% year over year. [1]"),
+        ("What was Acme's revenue in the second quarter of 2024?", "Revenue was $4.9 million. [2]"),
+        (
+            "How much revenue did Globex report in Q3 2024?",
+            "Globex Inc. reported revenue of $8.1 billion in Q3 2024. [3]",
+        ),
+        ("What was Acme's net income in Q3'24?", "Net income was $1.1 million. [1]"),
+        ("Acme net income, Q2 FY2024", "Net income was $0.9 million. [2]"),
+        ("What dividend did Globex pay?", "Its dividend was $0.42 per share. [3]"),
+    ],
+)
+def test_answers_with_the_sentence_that_fits(question: str, expected: str) -> None:
+    assert ask(question) == expected
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What was Acme's revenue in Q3 2023?",
+        "What was Acme's revenue in Q4 2024?",
+        "What was Initech's revenue in Q3 2024?",
+        "How many people does Acme employ?",
+    ],
+)
+def test_says_so_when_no_sentence_fits(question: str) -> None:
+    said = ask(question)
+    assert said.startswith("This is MockLLM")
+    assert "No sentence in the given passages answers" in said
+    assert question in said
+
+
+def test_without_passages_it_says_what_it_is_and_what_it_was_asked() -> None:
+    said = answer([SYSTEM, Turn("user", "What was Apple's revenue in Q3 2024?")])
+    assert said == (
+        "This is MockLLM, a simulated engine and not a language model. You asked: What was Apple's revenue in Q3 2024?"
+    )
+
+
+def test_passages_may_stand_in_the_system_turn_or_a_tool_result() -> None:
+    text = "The capital of France is Paris. The capital of Spain is Madrid."
+    for role in ("system", "tool"):
+        assert (
+            answer([Turn(role, text), Turn("user", "What is the capital of Spain?")])
+            == "The capital of Spain is Madrid."
+        )
+
+
+def test_earlier_answers_are_no_source() -> None:
+    said = Turn("assistant", "The capital of Spain is Madrid.")
+    turns = [Turn("user", "Hello."), said, Turn("user", "What is the capital of Spain?")]
+    assert answer(turns).startswith("This is MockLLM")
+
+
+def test_abbreviations_do_not_end_a_sentence() -> None:
+    text = "Globex Inc. of the U.S. Midwest earned $3.5 million vs. $2.1 million before. It rained."
+    said = answer([Turn("system", text), Turn("user", "How much did Globex earn?")])
+    assert said == "Globex Inc. of the U.S. Midwest earned $3.5 million vs. $2.1 million before."
+
+
+def test_a_long_question_is_quoted_in_part() -> None:
+    assert len(answer([Turn("user", "why " * 2000)])) < 600
+
+
+def test_variants_differ_in_their_opening_only() -> None:
+    variants = [variant("It is so.", number) for number in range(8)]
+    assert variants[0] == "It is so."
+    assert len(set(variants)) == 8
+    assert all(one.endswith("It is so.") for one in variants)
+
+
+@pytest.mark.parametrize(
+    "turns", [[Turn("user", "")], [Turn("assistant", "x")], [Turn("user", "?\n\n?"), Turn("system", "\n")]]
+)
+def test_odd_conversations_get_an_answer_too(turns: list[Turn]) -> None:
+    assert answer(turns)
