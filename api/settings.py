@@ -89,8 +89,9 @@ class KeySettings(_Group):
     """API keys and their tenants: key:tenant,key:tenant."""
 
     @model_validator(mode="after")
-    def _refuse_the_development_key_in_production(self) -> Self:
-        if self.environment is Environment.PRODUCTION and "dev-key" in self.tenants_by_key():
+    def _check(self) -> Self:
+        tenants = self.tenants_by_key()
+        if self.environment is Environment.PRODUCTION and "dev-key" in tenants:
             raise ValueError(
                 "API_KEYS holds dev-key, which ENVIRONMENT=production refuses: set API_KEYS to keys of your own"
             )

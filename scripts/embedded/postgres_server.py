@@ -45,7 +45,9 @@ def postgres_service(*, directory: Path, port: int, log_file: Path, durable: boo
         command=unprivileged(command, reads=[binaries, cluster]),
         log_file=log_file,
         port=port,
-        prepare=lambda: _create_cluster(cluster, binaries=binaries, password=password, log_file=log_file),
+        prepare=lambda: _create_cluster(
+            cluster, binaries=binaries, password=password, log_file=log_file, durable=durable
+        ),
         after_ready=lambda: _create_database(port=port, password=password),
         is_ready=lambda: answers_postgres(_url(port=port, password=password, database="postgres")),
         stop_signal=signal.SIGINT,  # "fast": roll back what is open, flush, end
@@ -77,7 +79,7 @@ def _url(*, port: int, password: str, database: str) -> str:
     return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
 
 
-def _create_cluster(cluster: Path, *, binaries: Path, password: str, log_file: Path) -> None:
+def _create_cluster(cluster: Path, *, binaries: Path, password: str, log_file: Path, durable: bool) -> None:
     if (cluster / "PG_VERSION").exists():
         return
     # Made aside and moved into place: an interrupted first start leaves no half-made cluster behind.
@@ -92,7 +94,8 @@ def _create_cluster(cluster: Path, *, binaries: Path, password: str, log_file: P
         *("-D", str(unfinished.absolute())),
         *("--username", "postgres", "--pwfile", "/dev/stdin", "--auth", "scram-sha-256"),
         *("--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
-        *("--no-sync", "--no-instructions"),
+        "--no-instructions",
+        *([] if durable else ["--no-sync"]),
     ]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:

@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.embedded.processes import ProcessIdentity, end_session, send_signal
 
 _POLL_S = 0.02
+_LAST_WORDS_BYTES = 2_000
 
 
 class ServiceError(RuntimeError):
@@ -53,6 +54,7 @@ class ServiceProcess:
     service: Service
     _popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
     identity: ProcessIdentity | None = field(default=None, init=False)
+    _log_start: int = field(default=0, init=False)
 
     @property
     def pid(self) -> int:
@@ -71,6 +73,7 @@ class ServiceProcess:
         self.service.prepare()
         self.service.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.service.log_file.open("ab") as log:
+            self._log_start = log.tell()
             try:
                 self._popen = subprocess.Popen(  # noqa: S603  # the command is built by this package, not by a user
                     list(self.service.command),
@@ -92,9 +95,7 @@ class ServiceProcess:
             answers = self.service.is_ready()
             # Asked first, believed only if the process still runs: somebody else may answer on its port.
             if not self.is_running():
-                raise ServiceError(
-                    f"{self.service.name} ended at start ({self.exit_reason()}): see {self.service.log_file}"
-                )
+                raise ServiceError(f"{self.service.name} ended at start ({self.exit_reason()}), {self._last_words()}")
             if answers:
                 break
             if time.monotonic() >= deadline:
@@ -115,6 +116,17 @@ class ServiceProcess:
         if status is None:
             return "still running"
         return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+    def _last_words(self) -> str:
+        """Where its log is, and the last line that this start wrote there."""
+        where = f"see {self.service.log_file}"
+        try:
+            with self.service.log_file.open("rb") as log:
+                log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
+                lines = log.read().decode(errors="replace").strip().splitlines()
+        except OSError:
+            return where
+        return f"{where}: {lines[-1].strip()}" if lines else where
 
     def stop(self) -> bool:
         """Ask it to end, then make it, children included. Returns True when asking was enough."""

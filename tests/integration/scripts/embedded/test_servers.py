@@ -38,7 +38,10 @@ def processes() -> Iterator[list[ServiceProcess]]:
 def test_redis_asks_for_its_password(redis_server: RedisServer, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.ping()
-    with redis.Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0)) as stranger, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0)) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
         stranger.ping()
 
 
@@ -149,7 +152,9 @@ def test_a_service_that_ends_at_start_is_reported_with_its_log(tmp_path: Path) -
         port=1,
         start_attempts=2,
     )
-    with pytest.raises(ServiceError, match=r"broken ended at start \(exit status 3\): see .*broken\.log"):
+    with pytest.raises(
+        ServiceError, match=r"^broken ended at start \(exit status 3\), see .*broken\.log: no such model$"
+    ):
         ServiceProcess(service=service).start_ready()
     assert log.read_text() == "no such model\n" * 2
 

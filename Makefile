@@ -1,0 +1,74 @@
+# Everything works from a fresh clone: each target installs what it needs into .venv first.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3.11
+export PYTHON
+
+IN_VENV := .venv/bin
+STACK := $(IN_VENV)/python -m scripts.stack
+# Rooms are checked from their first module on.
+TYPED := $(foreach room,api serving resilience observability rag chaos bench scripts,$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
+COMPILE := $(IN_VENV)/uv --no-config pip compile --quiet pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
+	$(if $(UPGRADE),--upgrade)
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv-core venv-dev
+venv-core:
+	@scripts/venv.sh core
+venv-dev:
+	@scripts/venv.sh dev
+
+.PHONY: up
+up: venv-core ## Start the platform in the background and say how to reach it
+	@$(STACK) up
+
+.PHONY: down
+down: ## Stop everything; data are kept
+	@if [ -x $(IN_VENV)/python ]; then $(STACK) down; else echo "Nothing runs."; fi
+
+.PHONY: status
+status: ## Show each process: pid, port, restarts, health
+	@if [ -x $(IN_VENV)/python ]; then $(STACK) status; else echo "Nothing runs."; exit 1; fi
+
+.PHONY: logs
+logs: ## Show the last log lines; SERVICE=gateway for one service, FOLLOW=1 to go on
+	@if [ -x $(IN_VENV)/python ]; then $(STACK) logs $(SERVICE) $(if $(FOLLOW),--follow); else echo "There are no logs."; fi
+
+.PHONY: clean
+clean: ## Stop everything, delete the data and what was installed
+	@if [ -x $(IN_VENV)/python ]; then $(STACK) clean; fi
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+
+.PHONY: check
+check: venv-dev ## Lint, format, types, architecture
+	$(IN_VENV)/ruff check .
+	$(IN_VENV)/ruff format --check .
+	$(IN_VENV)/mypy --strict $(TYPED)
+	$(IN_VENV)/pytest -q tests/test_architecture.py
+
+.PHONY: test
+test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" for some
+	$(IN_VENV)/pytest -m "not real" $(ARGS)
+
+.PHONY: test-real
+test-real: venv-dev ## The tests with Docker and a real engine
+	scripts/test_real.sh
+
+.PHONY: bench-overhead
+bench-overhead: venv-dev ## What the gateway costs over a direct connection
+	$(IN_VENV)/python -m bench.overhead $(ARGS)
+
+.PHONY: requirements
+requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
+	$(COMPILE) --group embedded --group smoke --group test --group lint --group lock --output-file requirements-dev.txt
+	$(COMPILE) --constraint requirements-dev.txt --group embedded --group smoke --output-file requirements-core.txt
+	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-gateway.txt
+
+.PHONY: reference
+reference: venv-core ## Write .env.example and docs/reference/settings.md from the settings
+	@$(IN_VENV)/python -m scripts.settings_reference
