@@ -44,10 +44,7 @@ trap 'exit 130' INT TERM
 
 step "engine and images"
 docker info >/dev/null 2>&1 || engine_started=1
-scripts/containers/engine.sh start
-scripts/containers/compose_plugin.sh
-scripts/containers/wheelhouse.sh
-scripts/containers/base_images.sh
+scripts/containers/prepare.sh
 
 step "compose up"
 if [[ ! -e .env ]]; then

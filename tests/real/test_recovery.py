@@ -54,8 +54,9 @@ def test_requests_meanwhile_get_an_answer_or_a_clear_error(
         answers = [client.post(CHAT, json=QUESTION) for _ in range(5)]
     finally:
         compose.docker("compose", "start", service)
-    expected = {503} if service == "mock-llm" else {200}
-    assert {answer.status_code for answer in answers} == expected
+    # A stopped container's address refuses, is unknown or is silent, as the engine's network has it.
+    expected = {502, 503, 504} if service == "mock-llm" else {200}
+    assert {answer.status_code for answer in answers} <= expected
     for answer in answers:
         if answer.status_code != 200:
             assert set(answer.json()["error"]) >= {"message", "type", "param", "code"}
