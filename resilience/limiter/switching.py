@@ -63,7 +63,7 @@ class SwitchingLimiter:
             await self._hand_back()
         except SharedWindowsLostError as error:
             self._on_state_change(True, str(error))
-            self._healing = asyncio.create_task(self._heal(), name="rate limiter: probe Redis")
+            self._begin_healing(at_once=False)
 
     async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
         if tokens < 0:
@@ -118,11 +118,17 @@ class SwitchingLimiter:
             min(2 * self._probe_interval_s, LONGEST_PROBE_INTERVAL_S) if short_lived else PROBE_INTERVAL_S
         )
         self._on_state_change(True, reason)
-        self._healing = asyncio.create_task(self._heal(), name="rate limiter: probe Redis")
+        self._begin_healing(at_once=not short_lived)
 
-    async def _heal(self) -> None:
+    def _begin_healing(self, *, at_once: bool) -> None:
+        self._healing = asyncio.create_task(self._heal(at_once=at_once), name="rate limiter: probe Redis")
+
+    async def _heal(self, *, at_once: bool) -> None:
+        """Probe until Redis is back; at once where it may only have hung up, as some do on idle connections."""
         while True:
-            await asyncio.sleep(self._probe_interval_s * (0.5 + self._jitter()))
+            if not at_once:
+                await asyncio.sleep(self._probe_interval_s * (0.5 + self._jitter()))
+            at_once = False
             try:
                 reason = await self._hand_back()
             except SharedWindowsLostError:

@@ -40,15 +40,20 @@ class Worker:
             while self.limiter.state is not state:  # noqa: ASYNC110  # a limiter reports changes, not states
                 await asyncio.sleep(0.01)
 
+    async def reports(self, changes: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.changes) < changes:  # noqa: ASYNC110  # a state may be over sooner than anyone looks
+                await asyncio.sleep(0.01)
 
-def new_worker(url: str, *, timeout_s: float = 3.0, share_count: int = 4) -> Worker:
+
+def new_worker(url: str, *, timeout_s: float = 3.0, share_count: int = 4, jitter: float = 0.0) -> Worker:
     shared = RedisWindows(url=url, clock=time.monotonic, timeout_s=timeout_s)
     worker = Worker(
         SwitchingLimiter(
             shared=shared,
             local=LocalWindows(clock=time.monotonic, share_count=share_count),
             on_state_change=lambda degraded, reason: worker.changes.append((degraded, reason)),
-            jitter=lambda: 0.0,
+            jitter=lambda: jitter,
         ),
         shared,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from resilience.limiter.base import LimiterState, Quota
-from resilience.limiter.switching import PROBE_INTERVAL_S
+from resilience.limiter.switching import PROBE_INTERVAL_S, SETTLED_S
 
 QUOTA = Quota(requests_per_min=40, tokens_per_min=4000)
 SHARE = 10  # of four workers
@@ -154,6 +154,15 @@ async def test_a_redis_that_keeps_failing_is_probed_less_often(start_worker: Any
         intervals_s.append(worker.limiter._probe_interval_s)
         await worker.becomes(SHARED)
     assert intervals_s == [2 * PROBE_INTERVAL_S, 4 * PROBE_INTERVAL_S]
+
+
+async def test_a_redis_that_only_hung_up_is_back_at_once(start_worker: Any, redis_url: str) -> None:
+    worker = await start_worker(redis_url, jitter=1e6)  # a probe that waits would come days later
+    worker.limiter._shared_since_s -= SETTLED_S
+    with redis.Redis.from_url(redis_url) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    await worker.reports(changes=2)
+    assert [degraded for degraded, _ in worker.changes] == [True, False]
 
 
 async def test_closing_does_not_wait_for_a_redis_that_is_away(
