@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--admin-host", default="127.0.0.1", help="address of the fault switches (default: %(default)s)")
     cli.add_argument("--admin-port", type=int, help="port of the fault switches; without it there are none")
     cli.add_argument("--model", action="append", help=f"served name, repeatable (default: {', '.join(DEFAULT_MODELS)})")
+    cli.add_argument("--embedding-model", action="append", help=f"likewise (default: {DEFAULT_EMBEDDING_MODELS[0]})")
     cli.add_argument(
         "--time-scale", type=_positive, default=1.0, help="how many times faster than the modelled machine"
     )
