@@ -12,24 +12,23 @@ class EventParser:
 
     def __init__(self, max_event_bytes: int = 16 * 1024 * 1024) -> None:
         self._pending = b""
+        self._held_back = b""
         self._max_event_bytes = max_event_bytes
 
     def feed(self, data: bytes) -> list[bytes]:
         """Payloads (joined `data:` lines) of the events that `data` completes; comments and the like are dropped."""
-        buffer = self._pending + data if self._pending else data
-        # A trailing CR may be the first half of CRLF: it waits for the next read.
-        held_back = b"\r" if buffer.endswith(b"\r") else b""
-        if b"\r" in buffer:
-            buffer = buffer[: len(buffer) - len(held_back)].replace(b"\r\n", b"\n")
-        blocks = buffer.split(b"\n\n")
-        self._pending = blocks.pop() + held_back
+        if self._held_back:
+            data = self._held_back + data
+            self._held_back = b""
+        if b"\r" in data:
+            if data.endswith(b"\r"):  # it may be the first half of CRLF, so it waits for the next read
+                data, self._held_back = data[:-1], b"\r"
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        blocks = (self._pending + data if self._pending else data).split(b"\n\n")
+        self._pending = blocks.pop()
         if len(self._pending) > self._max_event_bytes:
             raise EventBufferOverflowError(f"an event of more than {self._max_event_bytes} bytes")
         return [payload for block in blocks if (payload := _payload(block)) is not None]
-
-    @property
-    def has_partial_event(self) -> bool:
-        return bool(self._pending.strip())
 
 
 def _payload(block: bytes) -> bytes | None:
