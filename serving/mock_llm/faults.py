@@ -24,7 +24,7 @@ Times = Annotated[int, Meta(ge=1)] | None
 Chunks = Annotated[int, Meta(ge=0)]
 
 
-class Switch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Switch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     pass
 
 

@@ -68,6 +68,7 @@ def _listener(application: MockServer | AdminServer, shutdown_timeout_s: int) ->
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         backlog=4096,

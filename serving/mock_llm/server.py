@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from serving.mock_llm.chat import Job, chat_job, new_id
 from serving.mock_llm.completions import completion_job
 from serving.mock_llm.delivery import send_body, send_events
 from serving.mock_llm.embeddings import embedding_reply
-from serving.mock_llm.errors import ApiError, InvalidRequest, MethodNotAllowed, UnknownModel, UnknownPath
+from serving.mock_llm.errors import ApiError, EngineFailure, InvalidRequest, MethodNotAllowed, UnknownModel, UnknownPath
 from serving.mock_llm.exchange import ClientGone, Exchange
 from serving.mock_llm.wire.replies import Envelope
 from serving.mock_llm.wire.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Sampling, decode
@@ -73,6 +74,11 @@ class MockServer:
             return
         except ApiError as error:
             await self._refuse(exchange, error)
+        except asyncio.CancelledError:
+            # Only the end of the process cancels a request. A stream stays without its end, so that its client notices.
+            await self._refuse(
+                exchange, EngineFailure("The server is shutting down.", status=503, code="shutting_down")
+            )
         except Exception:
             _log.exception("%s %s failed", exchange.method, exchange.path)
             if exchange.started:
