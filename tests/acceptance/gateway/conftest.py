@@ -1,0 +1,125 @@
+"""The gateway's processes for the acceptance tests; starting one takes a second, so most tests share the same."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import httpx
+import openai
+import pytest
+
+from tests.acceptance.gateway.ledger_rows import LedgerRows
+from tests.acceptance.gateway.processes import HUGE, KEY, OTHER_KEY, Engine, Gateway, GatewayFactory, eventually
+
+if TYPE_CHECKING:
+    from tests.conftest import RedisServer
+
+
+@pytest.fixture(scope="session")
+def acceptance_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gateways")
+
+
+@pytest.fixture(scope="session")
+def shared_engine(acceptance_dir: Path) -> Iterator[Engine]:
+    engine = Engine(acceptance_dir)
+    engine.process.start_ready()
+    yield engine
+    engine.process.stop()
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Iterator[Engine]:
+    """The MockLLM behind the gateways, running and without faults before and after."""
+    shared_engine.process.start_ready()
+    shared_engine.put_faults()
+    yield shared_engine
+    shared_engine.process.start_ready()
+    shared_engine.put_faults()
+
+
+@pytest.fixture(scope="session")
+def gateways(
+    acceptance_dir: Path, redis_server: RedisServer, database_url: str, shared_engine: Engine
+) -> Iterator[GatewayFactory]:
+    """Starts more gateways, on the same stores and engine."""
+    factory = GatewayFactory(
+        directory=acceptance_dir,
+        environment={
+            "WORKERS": "2",
+            "API_KEYS": f"{KEY}:acceptance,{OTHER_KEY}:other",
+            "RATE_LIMIT_RPM": HUGE,
+            "RATE_LIMIT_TPM": HUGE,
+            # The limiter's own time-out has tests of its own; here a loaded machine must not trip it.
+            "RATE_LIMIT_TIMEOUT_S": "2",
+            "REDIS_URL": redis_server.url,
+            "DATABASE_URL": database_url,
+            "MOCK_BASE_URL": shared_engine.base_url,
+        },
+    )
+    yield factory
+    factory.stop_all()
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(gateways: GatewayFactory) -> Iterator[Gateway]:
+    """Whatever the tests do to it: every refusal must be a judgement, and not an accident that ended in some 4xx."""
+    gateway = gateways.start()
+    yield gateway
+    assert gateway.samples().total("gateway_requests_total", outcome="internal_error") == 0
+    assert "Traceback" not in gateway.log()
+
+
+@pytest.fixture(scope="session")
+def slow_head(shared_gateway: Gateway) -> Iterator[socket.socket]:
+    """A connection whose request's head never ends, opened before the first test so that nobody waits for its end."""
+    with closing(socket.create_connection(("127.0.0.1", shared_gateway.port), timeout=40)) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n")
+        yield connection
+
+
+@pytest.fixture
+def gateway(shared_gateway: Gateway, engine: Engine, slow_head: socket.socket) -> Iterator[Gateway]:
+    """Two workers, limits that nothing here reaches, an engine without faults; every test leaves it idle."""
+    assert engine.process.is_running()
+    assert slow_head.fileno() >= 0
+    yield shared_gateway
+    eventually(shared_gateway.in_flight, until=lambda count: count == 0)
+
+
+@pytest.fixture(scope="session")
+def impatient(gateways: GatewayFactory) -> Iterator[Gateway]:
+    """A gateway with little patience for bodies."""
+    gateway = gateways.start(WORKERS=1, MAX_BODY_BYTES=2000, BODY_TIMEOUT_S=0.5)
+    yield gateway
+    gateways.stop(gateway)
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[httpx.Client]:
+    with gateway.client() as client:
+        yield client
+
+
+@pytest.fixture
+def openai_client(gateway: Gateway) -> Iterator[openai.OpenAI]:
+    """The official client; a failure is the test's to see, so it does not retry."""
+    with openai.OpenAI(base_url=gateway.base_url, api_key=KEY, max_retries=0, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def ledger(database_url: str) -> LedgerRows:
+    return LedgerRows(database_url)
+
+
+@pytest.fixture
+def request_id() -> str:
+    """A request id that no other test uses."""
+    return f"{os.getpid()}-{uuid4().hex}"
