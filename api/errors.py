@@ -26,6 +26,7 @@ from serving.errors import (
 )
 
 Headers = list[tuple[bytes, bytes]]
+BEARER_CHALLENGE: Headers = [(b"www-authenticate", b"Bearer")]
 _encode = msgspec.json.Encoder().encode
 
 

@@ -7,10 +7,8 @@ import hmac
 from collections.abc import Mapping
 
 from api.call import Caller
-from api.errors import Unauthenticated
+from api.errors import BEARER_CHALLENGE, Unauthenticated
 from resilience.limiter.base import Quota
-
-_CHALLENGE = [(b"www-authenticate", b"Bearer")]
 
 
 class SettingsKeys:
@@ -27,12 +25,12 @@ class SettingsKeys:
             raise Unauthenticated(
                 "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
                 param="Authorization",
-                headers=_CHALLENGE,
+                headers=BEARER_CHALLENGE,
             )
         presented = _digest(token)
         known, caller = self._callers.get(presented, (b"", None))
         if caller is None or not hmac.compare_digest(presented, known):
-            raise Unauthenticated("Incorrect API key provided.", param="Authorization", headers=_CHALLENGE)
+            raise Unauthenticated("Incorrect API key provided.", param="Authorization", headers=BEARER_CHALLENGE)
         return caller
 
 
