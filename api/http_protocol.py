@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -12,12 +13,18 @@ from api.errors import InvalidRequest
 # The request line and the headers together; the common limit of servers is between 8 and 64 KiB.
 _MAX_HEAD_BYTES = 64 * 1024
 _HEAD_TIMEOUT_S = 20.0
+# An offer to speak another protocol, as Java's HTTP client sends with every request. A server may pass it over; the
+# parser would take all that follows the head, so the body, for that other protocol.
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class GatewayProtocol(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _head_open = True
     _head_bytes = 0
+    _incoming_bytes = 0
+    _in_body = False
+    _head_is_too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
@@ -28,11 +35,15 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if not self._in_body and b"pgrade:" in data:
+            head, end, rest = data.partition(b"\r\n\r\n")
+            data = _UPGRADE.sub(b"", head) + end + rest
+        self._incoming_bytes = len(data)
         super().data_received(data)
         if self._head_open and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES:
-                self._refuse(431, f"the request's head is larger than {_MAX_HEAD_BYTES} bytes", param="headers")
+                self._refuse_large_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -43,10 +54,28 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_open = False
         self._unwatch_head()
+        # Only what may be too large is measured exactly: most heads come in one small piece.
+        if self._head_bytes + self._incoming_bytes > _MAX_HEAD_BYTES and self._measured_head() > _MAX_HEAD_BYTES:
+            self._head_is_too_large = True
+            raise ValueError("the head is too large")  # stops the parser, which then calls send_400_response
         super().on_headers_complete()
+        self._in_body = True
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, msg, param="request")
+        if self._head_is_too_large:
+            self._refuse_large_head()
+        else:
+            self._refuse(400, msg, param="request")
+
+    def _measured_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _refuse_large_head(self) -> None:
+        self._refuse(431, f"the request's head is larger than {_MAX_HEAD_BYTES} bytes", param="headers")
 
     def _refuse(self, status: int, message: str, *, param: str) -> None:
         body = InvalidRequest(message, param=param, code="invalid_http").encoded()
@@ -74,7 +103,3 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self._refuse(408, f"the request's head did not arrive within {_HEAD_TIMEOUT_S:g} s", param="headers")
-
-    def handle_websocket_upgrade(self) -> None:
-        self._unwatch_head()
-        super().handle_websocket_upgrade()
