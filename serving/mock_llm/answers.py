@@ -50,12 +50,14 @@ def variant(text: str, number: int) -> str:
 def best_sentence(question: str, passages: Sequence[Passage]) -> tuple[str, str | None] | None:
     """The sentence that fits best and its passage's label; the first of equals; None when none fits."""
     wanted = terms_of(question)
-    rows = [
-        (sentence, terms_of(sentence), passage, terms_of(passage.text))
-        for passage in passages
-        for sentence in passage.sentences
-        if not sentence.endswith("?")
-    ]
+    rows: list[tuple[str, Terms, Passage, Terms]] = []
+    for passage in passages:
+        around = terms_of(passage.text)
+        rows += [
+            (sentence, terms_of(sentence), passage, around)
+            for sentence in passage.sentences
+            if not sentence.endswith("?")
+        ]
     if not wanted.words or not rows:
         return None
     rarity = _rarity(wanted, [terms for _, terms, _, _ in rows])

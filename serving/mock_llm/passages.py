@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from serving.mock_llm.prompts import Turn
 
-_QUESTION_MARK = re.compile(r"^\s*(?:user\s+)?(?:question|query|q)\s*:\s*", re.IGNORECASE | re.MULTILINE)
-_ANSWER_MARK = re.compile(r"^\s*(?:answer|a|response)\s*:\s*\Z", re.IGNORECASE | re.MULTILINE)
+_QUESTION_MARK = re.compile(r"^[ \t]*(?:user[ \t]+)?(?:question|query|q)[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+_ANSWER_MARK = re.compile(r"^[ \t]*(?:answer|a|response)[ \t]*:\s*\Z", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"^\s*(?:\[(\d+|[A-Za-z]+[\w:.-]*\d+)\]|(?:passage|document|source|doc|chunk)\s+(\d+)\s*[:.)-])\s*",
                     re.IGNORECASE)  # fmt: skip
 _LABEL_LINE = re.compile(
@@ -25,6 +25,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“(\[]?[A-Z0-9$€�
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|Inc|Corp|Ltd|Co|Mr|Mrs|Ms|Dr|vs|No|approx|est|St|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
 )
+_LONGEST_ABBREVIATION = 8
 # An instruction to the model is no passage to answer from.
 _INSTRUCTION = re.compile(
     r"\b(?:you|your)\b|^\s*(?:answer|use|do not|don't|never|always|be|if|only|cite|reply|respond|say|given|explain)\b",
@@ -53,7 +54,7 @@ def question_and_passages(turns: Sequence[Turn]) -> tuple[str, list[Passage]]:
 def sentences_of(text: str) -> list[str]:
     sentences: list[str] = []
     for piece in filter(None, (part.strip() for part in _SENTENCE_END.split(text))):
-        if sentences and _ABBREVIATION.search(sentences[-1]):
+        if sentences and _ABBREVIATION.search(sentences[-1][-_LONGEST_ABBREVIATION:]):
             sentences[-1] += f" {piece}"
         else:
             sentences.append(piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _STOP_WORDS = frozenset(
@@ -39,6 +40,8 @@ class Terms:
         return self.quarters, self.years
 
 
+# The same passages come with question after question.
+@lru_cache(maxsize=4096)
 def terms_of(text: str) -> Terms:
     text = _SPELLED_QUARTER.sub(lambda match: f"Q{_ORDINALS[match.group(1).lower()]}", text)
     quarters = frozenset(one or other for one, other in _QUARTER.findall(text))

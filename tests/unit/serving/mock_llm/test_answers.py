@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+import timeit
+
 import pytest
 
 from serving.mock_llm.answers import answer, variant
@@ -97,3 +100,13 @@ def test_variants_differ_in_their_opening_only() -> None:
 )
 def test_odd_conversations_get_an_answer_too(turns: list[Turn]) -> None:
     assert answer(turns)
+
+
+@pytest.mark.parametrize("piece", ["\n", "q:\n", "\n[", "A. ", "first ", "'", "x?\n\n", '."'])
+def test_work_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
+    def answering_s(count: int) -> float:
+        turns = [Turn("user", piece * count + "\n\nWhat was Acme's revenue in Q3 2024?")]
+        return min(timeit.repeat(lambda: answer(turns), timer=time.process_time, number=1, repeat=3))
+
+    # Eight times the text; squared work would take 64 times as long. Processor time leaves a busy machine out.
+    assert answering_s(8000) < 32 * answering_s(1000) + 0.05
