@@ -23,6 +23,7 @@ _SYSTEM_PROMPT = (
     "figure, its unit and the period it belongs to. Say so plainly when the passages do not hold the answer."
 )
 _NUMBER = "0000000000"
+_LARGEST_NUMBER = 10 ** len(_NUMBER) - 1
 
 
 class LoadError(Exception):
@@ -44,6 +45,9 @@ class RequestTemplate:
         self._before, _, self._after = (head.encode() + body).partition(_NUMBER.encode())
 
     def numbered(self, number: int) -> bytes:
+        """Raises ValueError for a number of more digits than the length in the head allows for."""
+        if number > _LARGEST_NUMBER:
+            raise ValueError(f"prompts are numbered up to {_LARGEST_NUMBER}, got {number}")
         return b"%b%010d%b" % (self._before, number, self._after)
 
 

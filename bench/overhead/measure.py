@@ -43,11 +43,13 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One server in one round. `*_busy` are shares of one core during the throughput part."""
+    """One server in one round. `*_busy` are shares of one core during the throughput part, `cpu_us` the server's
+    processor time per request in it, which hardly changes when other work slows the machine down."""
 
     requests_per_s: float
     p50_ms: float
     first_byte_ms: float
+    cpu_us: float
     server_busy: float
     load_busy: float
 
@@ -121,6 +123,7 @@ class Measurement:
             requests_per_s=many.answers_per_s,
             p50_ms=percentile(single.latencies_s, 0.5) * 1e3,
             first_byte_ms=percentile(streamed.first_bytes_s, 0.5) * 1e3,
+            cpu_us=server_busy * many.elapsed_s / many.answers * 1e6,
             server_busy=server_busy,
             load_busy=load_busy,
         )

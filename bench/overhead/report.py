@@ -16,6 +16,7 @@ from bench.overhead.run import RunResult
 
 _STREAM_KB = 80
 _MEMORY_DEVIATION_PERCENT = 5
+_WHOLE_CORE = 0.9
 
 
 def figures(result: RunResult, *, connections: int) -> list[Figure]:
@@ -114,6 +115,7 @@ def markdown(result: RunResult, *, effort: Effort, machine: Machine, when: dt.da
         ),
         "## The servers",
         _server_table(result.rounds, effort.connections),
+        *_disturbance(result.rounds),
     ]
     if result.streams:
         parts += ["## Many streams at once", _stream_table(result), *_stream_problems(result)]
@@ -140,19 +142,44 @@ def _cores(cores: Sequence[int]) -> str:
 
 
 def _server_table(rounds: dict[str, list[Round]], connections: int) -> str:
-    header = ["server", f"req/s c={connections}", "p50 c=1 (ms)", "first byte (ms)", "its core busy", "load core busy"]
+    header = [
+        "server",
+        f"req/s c={connections}",
+        "p50 c=1 (ms)",
+        "first byte (ms)",
+        "CPU/req (µs)",
+        "its core busy",
+        "load core busy",
+    ]
     rows = [
         [
             name,
             spread([sample.requests_per_s for sample in samples]),
             spread([sample.p50_ms for sample in samples]),
             spread([sample.first_byte_ms for sample in samples]),
+            spread([sample.cpu_us for sample in samples]),
             f"{Spread.of([sample.server_busy for sample in samples]).median:.0%}",
             f"{Spread.of([sample.load_busy for sample in samples]).median:.0%}",
         ]
         for name, samples in rounds.items()
     ]
     return table(header, rows)
+
+
+def _disturbance(rounds: dict[str, list[Round]]) -> list[str]:
+    """A saturated server that did not get its whole core shared it with something that is not part of the run."""
+    names = [
+        name
+        for name, samples in rounds.items()
+        if name != servers.DIRECT and Spread.of([sample.server_busy for sample in samples]).median < _WHOLE_CORE
+    ]
+    if not names:
+        return []
+    return [
+        f"**Disturbed:** {', '.join(names)} got less than {_WHOLE_CORE:.0%} of a core under full load, because the "
+        "machine was doing other work. Requests/s, times and the verdicts about them are worth little; CPU/req holds. "
+        "Repeat on an idle machine."
+    ]
 
 
 def _stream_table(result: RunResult) -> str:

@@ -135,6 +135,13 @@ async def test_nobody_listening_is_one_sentence() -> None:
         await closed_loop(target, Plan(connections=1, requests=1))
 
 
+def test_a_number_never_changes_the_length_of_a_request() -> None:
+    template = Target(name="probe", port=1, model="m", key="k").template(stream=False, max_tokens=1)
+    assert len(template.numbered(0)) == len(template.numbered(9_999_999_999))
+    with pytest.raises(ValueError, match="got 10000000000"):
+        template.numbered(10_000_000_000)
+
+
 def test_no_answer_at_all_is_an_error() -> None:
     with pytest.raises(LoadError, match="probe gave no answer"):
         LoadResult().or_raise("probe")

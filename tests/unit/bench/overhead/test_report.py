@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 
@@ -36,7 +37,12 @@ MACHINE = Machine(
 
 def one_round(requests_per_s: float, p50_ms: float, first_byte_ms: float) -> Round:
     return Round(
-        requests_per_s=requests_per_s, p50_ms=p50_ms, first_byte_ms=first_byte_ms, server_busy=1, load_busy=0.25
+        requests_per_s=requests_per_s,
+        p50_ms=p50_ms,
+        first_byte_ms=first_byte_ms,
+        cpu_us=1e6 / requests_per_s,
+        server_busy=1,
+        load_busy=0.25,
     )
 
 
@@ -153,6 +159,17 @@ def test_markdown_names_machine_date_servers_and_verdicts(result: RunResult) -> 
         "MB resident along 200,000 requests: 100.0, 104.0, 102.0",
     ):
         assert words in text
+
+
+def test_a_run_on_a_busy_machine_says_so(result: RunResult) -> None:
+    def text() -> str:
+        return report.markdown(result, effort=EFFORT, machine=MACHINE, when=WHEN)
+
+    assert "Disturbed" not in text()
+    half = [dataclasses.replace(sample, server_busy=0.5) for sample in result.rounds["gateway"]]
+    # Directly the upstream shares its core with the load generator, which is how it is meant to be.
+    result.rounds.update(gateway=half, direct=[dataclasses.replace(result.rounds["direct"][0], server_busy=0.5)] * 2)
+    assert "**Disturbed:** gateway got less than 90% of a core" in text()
 
 
 def test_document_keeps_every_sample(result: RunResult) -> None:
