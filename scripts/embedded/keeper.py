@@ -37,6 +37,7 @@ class Keeper:
         self._failed = failed
         self._backoff = backoff
         self._start_timeout_s = start_timeout_s
+        self._ready_at: float | None = None
         self._stopping = threading.Event()
         # Between `start` and `stop`, so that nothing is started after it was stopped.
         self._transition = threading.Lock()
@@ -57,25 +58,23 @@ class Keeper:
         self._note(phase=ServicePhase.STOPPED)
 
     def _keep(self) -> None:
-        try:
-            crashes = 0
-            while not self._stopping.is_set():
-                began = time.monotonic()
-                problem = self._run_once(attempt=crashes + 1)
-                if self._stopping.is_set():
-                    return
-                log.warning("%s ended: %s", self.state.name, problem)
-                self.process.end(first=SIGTERM, grace_s=_ORPHANS_GRACE_S)
-                crashes = self._backoff.crashes_in_a_row(before=crashes, ran_for_s=time.monotonic() - began)
-                if not self.ready.is_set() and crashes >= self.process.service.start_attempts:
-                    self._failed(problem)
-                    return
-                restarts = self.state.restarts + 1
-                self._note(phase=ServicePhase.RESTARTING, restarts=restarts, last_exit=problem)
-                self._stopping.wait(self._backoff.delay_s(crashes))
-        except Exception as error:
-            log.exception("%s: the supervisor itself failed", self.state.name)
-            self._failed(f"{self.state.name}: {error}")
+        crashes = 0
+        while not self._stopping.is_set():
+            self._ready_at = None
+            problem = self._run_once(attempt=crashes + 1)
+            if self._stopping.is_set():
+                return
+            log.warning("%s", problem)
+            hangs = self.process.is_running()
+            self.process.end(first=SIGTERM, grace_s=_ORPHANS_GRACE_S)
+            ran_for_s = 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
+            crashes = self._backoff.crashes_in_a_row(before=crashes, ran_for_s=ran_for_s)
+            # Attempts are for starts that end soon; one that hung for the whole time-out is not tried again.
+            if not self.ready.is_set() and (hangs or crashes >= self.process.service.start_attempts):
+                self._failed(problem)
+                return
+            self._note(phase=ServicePhase.RESTARTING, restarts=self.state.restarts + 1, last_exit=problem)
+            self._stopping.wait(self._backoff.delay_s(crashes))
 
     def _run_once(self, *, attempt: int) -> str:
         """Start it, wait until it ends; what ended it."""
@@ -88,7 +87,11 @@ class Keeper:
             self.process.wait_ready(timeout_s=self._start_timeout_s)
         except ServiceError as error:
             return str(error)
+        except OSError as error:
+            # A full disk, say: it may be gone at the next try.
+            return f"{self.state.name} could not be started: {error}"
         log.info("%s runs, pid %d, attempt %d", self.state.name, self.process.pid, attempt)
+        self._ready_at = time.monotonic()
         self._note(phase=ServicePhase.RUNNING)
         self.ready.set()
         self.process.wait()

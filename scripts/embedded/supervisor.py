@@ -120,4 +120,8 @@ class Supervisor:
         with self._writing:
             services = tuple(keeper.state for stage in self._stages for keeper in stage)
             self._state = replace(self._state, phase=phase or self._state.phase, message=message, services=services)
-            self._state.write(self._data_dir)
+            try:
+                self._state.write(self._data_dir)
+            except OSError as error:
+                # A full disk must not end the one process that brings the others back.
+                log.warning("%s could not be written: %s", FILE_NAME, error)

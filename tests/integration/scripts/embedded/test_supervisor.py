@@ -161,6 +161,16 @@ def test_services_that_run_without_the_whole_being_ready_are_a_failed_start(tmp_
     assert state.message == "the stack was not ready after 1 s: redis is away"
 
 
+def test_a_service_that_hangs_at_start_is_reported_once_and_ended(tmp_path: Path) -> None:
+    service = shell("store", "echo waiting; exec sleep 300", folder=tmp_path, start_attempts=5)
+    assert not supervisor_of([[service]], folder=tmp_path, start_timeout_s=0.5).run()
+    state = StackState.read(tmp_path)
+    assert state is not None
+    assert state.message == f"store was not ready after 0.5 s, see {tmp_path / 'store.log'}: waiting"
+    assert state.services[0].process is not None
+    assert not state.services[0].process.is_alive()
+
+
 def test_a_stop_during_the_start_ends_what_had_started(tmp_path: Path) -> None:
     slow = shell("slow", "touch began; exec sleep 300", folder=tmp_path)
     supervisor = supervisor_of([[slow]], folder=tmp_path)
