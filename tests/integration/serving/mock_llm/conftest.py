@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import openai
 import pytest
 
 if TYPE_CHECKING:
@@ -44,6 +46,15 @@ class MockProcess:
             for sample, value in self.metrics().items()
             if sample.partition("{")[0] == name and all(f'{key}="{text}"' in sample for key, text in labels.items())
         )
+
+    def events(self, **request: object) -> list[Any]:
+        """The JSON of each event of a stream, which has to end with [DONE]."""
+        path = "completions" if "prompt" in request else "chat/completions"
+        reply = self.client.post(f"{self.url}/v1/{path}", json={"stream": True, **request})
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        lines = [line.removeprefix("data: ") for line in reply.text.split("\n\n") if line]
+        assert lines.pop() == "[DONE]"
+        return [json.loads(line) for line in lines]
 
     def put_faults(self, **switches: object) -> None:
         self.client.put(f"{self.admin_url}/faults", json=switches).raise_for_status()
@@ -101,3 +112,10 @@ def start() -> Iterator[Callable[..., MockProcess]]:
     """Starts processes of a test's own."""
     with contextlib.ExitStack() as started:
         yield lambda *arguments: started.enter_context(mock_llm(*arguments))
+
+
+@pytest.fixture
+def client(mock: MockProcess) -> Iterator[openai.OpenAI]:
+    """The official client, without retries."""
+    with openai.OpenAI(base_url=f"{mock.url}/v1", api_key="none", max_retries=0) as client:
+        yield client

@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import openai
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.integration.serving.mock_llm.conftest import MockProcess
 
 MODEL = "finsight-fast"
 QUESTION: Any = [{"role": "user", "content": "What is the colour of the sky?"}]
-WEATHER: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "The weather in a city",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
-            "required": ["city", "days"],
-            "additionalProperties": False,
-        },
-    },
-}
-PRICES: Any = {"type": "function", "function": {"name": "get_share_price", "description": "Price of a company's share"}}
-
-
-@pytest.fixture
-def client(mock: MockProcess) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{mock.url}/v1", api_key="none", max_retries=0) as client:
-        yield client
-
-
-def events(mock: MockProcess, **request: object) -> list[Any]:
-    """The JSON of each event of a stream, which has to end with [DONE]."""
-    body = {"model": MODEL, "messages": QUESTION, "stream": True, **request}
-    path = "completions" if "prompt" in request else "chat/completions"
-    reply = mock.client.post(f"{mock.url}/v1/{path}", json=body)
-    assert reply.headers["content-type"].startswith("text/event-stream")
-    lines = [line.removeprefix("data: ") for line in reply.text.split("\n\n") if line]
-    assert lines.pop() == "[DONE]"
-    return [json.loads(line) for line in lines]
 
 
 def test_chat_answers_and_counts(client: openai.OpenAI) -> None:
@@ -77,7 +42,7 @@ def test_a_stream_says_the_same_as_a_body(client: openai.OpenAI) -> None:
 
 
 def test_usage_comes_only_when_asked_for(mock: MockProcess) -> None:
-    assert not any("usage" in event for event in events(mock))
+    assert not any("usage" in event for event in mock.events(messages=QUESTION))
 
 
 def test_a_repeated_prompt_is_found_in_the_prefix_cache(client: openai.OpenAI) -> None:
@@ -105,7 +70,7 @@ def test_choices_and_seeds_differ_and_repeat(client: openai.OpenAI) -> None:
 
 def test_streamed_choices_keep_apart(mock: MockProcess) -> None:
     texts = ["", ""]
-    for event in events(mock, n=2):
+    for event in mock.events(messages=QUESTION, n=2):
         for choice in event["choices"]:
             texts[choice["index"]] += choice["delta"].get("content") or ""
     assert texts[1] == "In short: " + texts[0]
@@ -114,7 +79,7 @@ def test_streamed_choices_keep_apart(mock: MockProcess) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_stop_strings_end_the_answer_across_token_borders(mock: MockProcess, *, stream: bool) -> None:
     if stream:
-        found = events(mock, stop=["ckLLM, a sim"])
+        found = mock.events(messages=QUESTION, stop=["ckLLM, a sim"])
         text = "".join(event["choices"][0]["delta"].get("content") or "" for event in found)
         reason = found[-1]["choices"][0]["finish_reason"]
     else:
@@ -139,61 +104,6 @@ def test_limits_are_kept(mock: MockProcess, options: dict[str, Any], tokens: int
     assert reply["choices"][0]["finish_reason"] == reason
 
 
-@pytest.mark.parametrize(
-    ("choice", "reason"),
-    [({"type": "function", "function": {"name": "get_weather"}}, "stop"), ("required", "tool_calls")],
-)
-def test_a_forced_tool_is_called_with_arguments_that_fit(client: openai.OpenAI, choice: Any, reason: str) -> None:
-    messages: Any = [{"role": "user", "content": "How is the weather in Paris?"}]
-    reply = client.chat.completions.create(
-        model=MODEL, messages=messages, tools=[PRICES, WEATHER], tool_choice=choice
-    ).choices[0]
-    assert reply.finish_reason == reason
-    assert reply.message.content is None
-    assert reply.message.tool_calls is not None
-    call = reply.message.tool_calls[0]
-    assert call.type == "function"
-    assert call.function.name == "get_weather"
-    jsonschema_rs.validate(WEATHER["function"]["parameters"], json.loads(call.function.arguments))
-
-
-def test_a_forced_tool_call_is_streamed(mock: MockProcess) -> None:
-    found = events(mock, tools=[WEATHER], tool_choice="required")
-    deltas = [event["choices"][0]["delta"] for event in found]
-    calls = [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta]
-    assert calls[0]["function"] == {"name": "get_weather", "arguments": ""}
-    assert calls[0]["id"]
-    assert len(calls) > 3
-    arguments = "".join(call["function"]["arguments"] for call in calls)
-    jsonschema_rs.validate(WEATHER["function"]["parameters"], json.loads(arguments))
-    assert found[-1]["choices"][0]["finish_reason"] == "tool_calls"
-
-
-@pytest.mark.parametrize("choice", ["none", "auto"])
-def test_a_tool_that_is_not_forced_is_not_called(client: openai.OpenAI, choice: Any) -> None:
-    reply = client.chat.completions.create(model=MODEL, messages=QUESTION, tools=[WEATHER], tool_choice=choice)
-    assert reply.choices[0].message.tool_calls is None
-    assert reply.choices[0].message.content
-
-
-def test_json_mode_gives_an_object(client: openai.OpenAI) -> None:
-    reply = client.chat.completions.create(model=MODEL, messages=QUESTION, response_format={"type": "json_object"})
-    assert isinstance(json.loads(reply.choices[0].message.content or ""), dict)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_structured_output_fits_its_schema(mock: MockProcess, *, stream: bool) -> None:
-    schema = WEATHER["function"]["parameters"]
-    wanted = {"type": "json_schema", "json_schema": {"name": "w", "schema": schema, "strict": True}}
-    if stream:
-        found = events(mock, response_format=wanted)
-        text = "".join(event["choices"][0]["delta"].get("content") or "" for event in found)
-    else:
-        body = {"messages": QUESTION, "response_format": wanted}
-        text = mock.client.post(f"{mock.url}/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
-    jsonschema_rs.validate(schema, json.loads(text))
-
-
 def test_logprobs_cover_every_token(client: openai.OpenAI, mock: MockProcess) -> None:
     reply = client.chat.completions.create(model=MODEL, messages=QUESTION, logprobs=True, top_logprobs=3)
     logprobs = reply.choices[0].logprobs
@@ -206,7 +116,7 @@ def test_logprobs_cover_every_token(client: openai.OpenAI, mock: MockProcess) ->
         assert ranked == sorted(ranked, reverse=True)
         assert entry.top_logprobs[0].token == entry.token
         assert entry.logprob < 0
-    found = events(mock, logprobs=True)
+    found = mock.events(messages=QUESTION, logprobs=True)
     streamed = [entry for event in found for entry in (event["choices"][0]["logprobs"] or {"content": []})["content"]]
     assert [entry["token"] for entry in streamed] == [entry.token for entry in logprobs.content]
 
