@@ -99,9 +99,7 @@ class ServiceProcess:
             if answers:
                 break
             if time.monotonic() >= deadline:
-                raise ServiceError(
-                    f"{self.service.name} was not ready after {timeout_s:g} s: see {self.service.log_file}"
-                )
+                raise ServiceError(f"{self.service.name} was not ready after {timeout_s:g} s, {self._last_words()}")
             time.sleep(_POLL_S)
         self.service.after_ready()
 
