@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 
 import uvloop
@@ -18,7 +19,7 @@ from bench.overhead.load import LoadError
 from bench.overhead.machine import describe_machine
 from bench.overhead.measure import Effort
 from bench.overhead.processes import ProcessError
-from bench.overhead.run import choose_cores, run
+from bench.overhead.run import RunResult, choose_cores, run
 from scripts.embedded.service import ServiceError
 
 _RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -44,8 +45,6 @@ _QUICK = Effort(
 
 def main() -> int:
     arguments = _parse()
-    # Ended like by Ctrl-C, so that no child outlives the run.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.install_peers:
             peers.install_litellm()
@@ -54,8 +53,10 @@ def main() -> int:
     except (ProcessError, ServiceError, LoadError) as error:
         print("\n".join([f"bench.overhead: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
     except subprocess.CalledProcessError as error:
-        print(f"bench.overhead: installing a peer failed: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
+        print(
+            f"bench.overhead: installing LiteLLM failed, and `--skip litellm` does without it: {error}", file=sys.stderr
+        )
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("bench.overhead: interrupted", file=sys.stderr)
         return 130
     return 2
@@ -66,7 +67,11 @@ def _parse() -> argparse.Namespace:
         prog="python -m bench.overhead",
         description="Measure what the gateway costs against its peers on one instant upstream.",
     )
-    parser.add_argument("--install-peers", action="store_true", help="install LiteLLM into .venv-litellm and exit")
+    parser.add_argument(
+        "--install-peers",
+        action="store_true",
+        help="install LiteLLM into .venv-litellm, which a run does too, and exit",
+    )
     parser.add_argument("--quick", action="store_true", help="a rough look in under 90 seconds; writes nothing")
     parser.add_argument("--rounds", type=int, help="interleaved rounds")
     parser.add_argument("--seconds", type=float, help="length of each part of a round")
@@ -89,15 +94,13 @@ def _effort(arguments: argparse.Namespace) -> Effort:
 
 def _measure(arguments: argparse.Namespace) -> int:
     names = [name for name in (servers.PASSTHROUGH, servers.LITELLM, servers.GATEWAY) if name not in arguments.skip]
-    if servers.LITELLM in names and not peers.LITELLM_EXECUTABLE.exists():
-        raise ProcessError(
-            "LiteLLM is not installed: run `python -m bench.overhead --install-peers` or pass `--skip litellm`"
-        )
+    if servers.LITELLM in names:
+        peers.install_litellm()
     effort = _effort(arguments)
     cores = choose_cores(os.sched_getaffinity(0))
     machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(run(effort=effort, names=names, cores=cores, progress=_say))
+        result = runner.run(_interruptible(run(effort=effort, names=names, cores=cores, progress=_say)))
     when = dt.datetime.now(tz=dt.UTC)
     text = report.markdown(result, effort=effort, machine=machine, when=when)
     print(text)
@@ -111,6 +114,13 @@ def _measure(arguments: argparse.Namespace) -> int:
         _say(f"written to {folder / stem}.md and .json")
     met = report.all_pass(report.figures(result, connections=effort.connections))
     return 1 if arguments.check and not met else 0
+
+
+async def _interruptible(running: Coroutine[None, None, RunResult]) -> RunResult:
+    """SIGTERM ends the run as Ctrl-C does, by cancelling it, so that no child outlives it."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _say(line: str) -> None:

@@ -175,11 +175,12 @@ def _disturbance(rounds: dict[str, list[Round]]) -> list[str]:
     ]
     if not names:
         return []
-    return [
+    text = (
         f"**Disturbed:** {', '.join(names)} got less than {_WHOLE_CORE:.0%} of a core under full load, because the "
         "machine was doing other work. Requests/s, times and the verdicts about them are worth little; CPU/req holds. "
         "Repeat on an idle machine."
-    ]
+    )
+    return [text]
 
 
 def _stream_table(result: RunResult) -> str:
