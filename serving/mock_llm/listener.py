@@ -56,6 +56,8 @@ async def run(
     try:
         await asyncio.gather(*(listener.serve(sockets=[bound]) for listener, bound in listeners))
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
         stepping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await stepping

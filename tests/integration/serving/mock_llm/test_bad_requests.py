@@ -109,7 +109,8 @@ FIELDS = st.sampled_from(
      "top_logprobs"]
 )  # fmt: skip
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 300) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
     | st.sampled_from(["required", "auto", "json_object", "user", MESSAGES, {"type": "json_object"}]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
         ["role", "content", "type", "text", "function", "name", "parameters", "json_schema", "schema", "items", "enum",
