@@ -38,8 +38,8 @@ _QUICK = Effort(
     streams=1000,
     stream_frames=12,
     stream_interval_s=0.2,
-    memory_requests=6_000,
-    memory_warm_up=3_000,
+    memory_requests=4_000,
+    memory_warm_up=2_000,
 )
 
 
