@@ -23,13 +23,11 @@ def chat_completion(body: Json, model: str) -> Json:
         choice.setdefault("logprobs", None)
         message = choice.setdefault("message", {})
         _drop_nulls(message)
-        if not message.get("tool_calls", True):
-            del message["tool_calls"]
+        _tool_calls(message)
         message.setdefault("role", "assistant")
         message.setdefault("content", None)
         message.setdefault("refusal", None)
-        for logprob in (choice["logprobs"] or {}).get("content") or ():
-            _token_logprob(logprob)
+        _chat_logprobs(choice["logprobs"])
     return body
 
 
@@ -42,10 +40,8 @@ def chat_chunk(frame: Json, model: str) -> Json:
         choice.setdefault("finish_reason", None)
         delta = choice.setdefault("delta", {})
         _drop_nulls(delta)
-        if not delta.get("tool_calls", True):
-            del delta["tool_calls"]
-        for logprob in (choice["logprobs"] or {}).get("content") or ():
-            _token_logprob(logprob)
+        _tool_calls(delta)
+        _chat_logprobs(choice["logprobs"])
     return frame
 
 
@@ -105,9 +101,23 @@ def _envelope(body: Json, model: str, *, prefix: str, kind: str) -> None:
         usage.setdefault("total_tokens", usage["prompt_tokens"] + usage["completion_tokens"])
 
 
-def _token_logprob(entry: Json) -> None:
-    for token in (entry, *entry.setdefault("top_logprobs", [])):
-        token.setdefault("bytes", None)
+def _tool_calls(part: Json) -> None:
+    """`part`: a message, or a delta of one, whose later chunks engines fill up with nulls."""
+    if not part.get("tool_calls", True):
+        del part["tool_calls"]
+    for call in part.get("tool_calls", ()):
+        _drop_nulls(call)
+        _drop_nulls(call.get("function", {}))
+
+
+def _chat_logprobs(logprobs: Json | None) -> None:
+    if logprobs is None:
+        return
+    logprobs.setdefault("content", None)
+    logprobs.setdefault("refusal", None)
+    for entry in logprobs["content"] or ():
+        for token in (entry, *entry.setdefault("top_logprobs", [])):
+            token.setdefault("bytes", None)
 
 
 def _drop_nulls(value: Json) -> None:
