@@ -68,6 +68,9 @@ def unprivileged(command: list[str], *, reads: Iterable[Path]) -> list[str]:
     if not all(_can_enter(folder, user) for folder in reads):
         capability = _held_capability()
         prefix += [f"--inh-caps=-all,+{capability}", f"--ambient-caps=-all,+{capability}"]
+        # Else access(2), with which Postgres looks for its own programs, would leave the capability out of account. All
+        # other capabilities end with the exec, as they do for every user that is not root.
+        prefix += ["--securebits=+no_setuid_fixup"]
     return [*prefix, "--", *command]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from scripts.embedded.postgres_server import postgres_service, postgres_url
 from scripts.embedded.processes import ProcessIdentity, end_session, session_members
 from scripts.embedded.redis_server import redis_service
 from scripts.embedded.service import Service, ServiceError, ServiceProcess
+from scripts.embedded.unprivileged import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +143,25 @@ def test_postgres_started_by_root_runs_as_a_user_without_powers(
     process.start_ready()
     assert Path(f"/proc/{process.pid}").stat().st_uid != 0
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_programs_below_a_closed_folder_are_found_without_any_other_power(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "program").touch(mode=0o755)
+    # access(2) and stat(2) weigh capabilities differently.
+    script = (
+        "import os, sys; "
+        "print(os.geteuid() != 0, os.access(sys.argv[1], os.X_OK), os.path.exists(sys.argv[1]));"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')))"
+    )
+    command = unprivileged([sys.executable, "-c", script, str(closed / "program")], reads=[closed / "program"])
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seen, capabilities = done.stdout.splitlines()
+    assert seen == "True True True"
+    # One bit: CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE where root does not hold that.
+    assert int(capabilities, 16) in {1 << 2, 1 << 1}
 
 
 def test_a_service_that_ends_at_start_is_reported_with_its_log(tmp_path: Path) -> None:
