@@ -46,10 +46,11 @@ class Usage:
             return None
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+        prompt_tokens = _count(usage.get("prompt_tokens"))
         return cls(
-            prompt_tokens=_count(usage.get("prompt_tokens")),
+            prompt_tokens=prompt_tokens,
             completion_tokens=_count(usage.get("completion_tokens")),
-            cached_tokens=_count(cached),
+            cached_tokens=min(_count(cached), prompt_tokens),
         )
 
     @property
@@ -57,8 +58,12 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
+# No answer has as many tokens; an engine that says so is wrong, and its figure must fit into the ledger's integers.
+_MAX_TOKENS = 2**31 - 1
+
+
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, _MAX_TOKENS) if isinstance(value, int) and value > 0 else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +119,7 @@ class StreamReply(Reply):
 def carries_output(frame: Json) -> bool:
     """Whether a stream's event brings the client something, unlike the first event's role and the last one's usage."""
     for choice in frame.get("choices") or ():
-        delta = choice.get("delta", choice)
+        delta = choice.get("delta") or choice
         if any(delta.get(name) for name in _OUTPUT_FIELDS):
             return True
     return False

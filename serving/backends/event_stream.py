@@ -8,14 +8,8 @@ from typing import Self
 import aiohttp
 
 from serving.backends.sse import EventBufferOverflowError, EventParser
-from serving.backends.translate import decoded, engine_error
-from serving.errors import (
-    BackendError,
-    BackendInterrupted,
-    BackendProtocolError,
-    BackendRejected,
-    BackendTimeout,
-)
+from serving.backends.translate import answer, engine_error
+from serving.errors import BackendError, BackendInterrupted, BackendProtocolError, BackendRejected
 from serving.types import Json
 
 _DONE = b"[DONE]"
@@ -40,8 +34,8 @@ class EventStream:
         self._parser = EventParser()
         self._ready: list[Json] = []
         self._failure: BackendError | None = None
-        self._unfinished: set[int] = set()
-        self._seen_choice = False
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
         self._done = False
 
     async def prefetch(self) -> None:
@@ -69,8 +63,9 @@ class EventStream:
         if not self._done or self._failure is not None:
             self._response.close()
         elif not self._response.content.at_eof():
-            # It goes back to the pool by itself as soon as its last chunk arrives.
-            asyncio.get_running_loop().call_later(_LINGER_S, self._response.close)
+            # It goes back to the pool by itself as soon as its last chunk arrives, which also lets go of the timer.
+            late = asyncio.get_running_loop().call_later(_LINGER_S, self._response.close)
+            self._response.content.on_eof(late.cancel)
 
     async def _read_in_time(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -99,11 +94,11 @@ class EventStream:
         if self._done or self._failure is not None:
             return
         if payload == _DONE:
-            if self._unfinished or not self._seen_choice:
+            if not self._seen or self._seen - self._finished:
                 self._fail("ended its answer without a finish reason")
             self._done = True
             return
-        event = decoded(self._upstream, payload)
+        event = answer(self._upstream, payload)
         if event.get("error") is not None:
             self._failure = engine_error(self._upstream, event)
             return
@@ -112,18 +107,15 @@ class EventStream:
 
     def _note_choices(self, event: Json) -> None:
         for choice in event.get("choices") or ():
-            self._seen_choice = True
             index = choice.get("index", 0)
-            if choice.get("finish_reason") is None:
-                self._unfinished.add(index)
-            else:
-                self._unfinished.discard(index)
+            self._seen.add(index)
+            # Some engines repeat a finished choice, without its finish reason, beside the usage.
+            if choice.get("finish_reason") is not None:
+                self._finished.add(index)
 
     def _fail(self, what: str) -> None:
         self._failure = BackendProtocolError(f"{self._upstream} {what}", upstream=self._upstream)
 
     def _interrupted(self, failure: BackendError) -> BackendError:
-        if isinstance(failure, BackendTimeout):
-            return BackendTimeout(str(failure), upstream=self._upstream)
         message = failure.error.get("message", str(failure)) if isinstance(failure, BackendRejected) else str(failure)
         return BackendInterrupted(str(message), upstream=self._upstream)

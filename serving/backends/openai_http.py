@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from serving.backends.event_stream import EventStream
-from serving.backends.translate import decoded, engine_error, failed_response
+from serving.backends.translate import answer, decoded, engine_error, failed_response
 from serving.errors import BackendError, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.types import Endpoint, EngineRequest, Json, Reply, StreamReply, Usage, WholeReply
 
@@ -85,12 +85,13 @@ class OpenAIBackend:
         return self._name
 
     async def open(self, request: EngineRequest) -> Reply:
-        deadline = asyncio.get_running_loop().time() + self._timeouts.request_s
-        first_byte_s = self._timeouts.first_byte_s if request.stream else self._timeouts.request_s
-        async with self._translated(first_byte_s):
+        now = asyncio.get_running_loop().time()
+        deadline = now + self._timeouts.request_s
+        first_byte_by = min(now + self._timeouts.first_byte_s, deadline) if request.stream else deadline
+        async with self._translated(first_byte_by):
             response = await self._post(request)
         try:
-            async with self._translated(first_byte_s):
+            async with self._translated(first_byte_by):
                 if response.status != 200:
                     raw, catalogued = await response.read(), self._model is not None
                     raise failed_response(self._name, response, raw, catalogued=catalogued)
@@ -106,7 +107,7 @@ class OpenAIBackend:
 
     async def models(self) -> list[Json]:
         async with (
-            self._translated(self._timeouts.connect_s),
+            self._translated(asyncio.get_running_loop().time() + self._timeouts.connect_s),
             self._pool.session.get(self._models_url, headers=self._headers, allow_redirects=False) as response,
         ):
             body = await response.read()
@@ -125,20 +126,22 @@ class OpenAIBackend:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
         try:
             data = _encode(body)
-        except (OverflowError, msgspec.MsgspecError) as error:
+        except (ValueError, msgspec.MsgspecError) as error:  # such as half a surrogate pair
             refusal = {"message": f"the body cannot be forwarded: {error}", "param": "body", "code": "invalid_value"}
             raise BackendRejected(str(error), upstream=self._name, status=400, error=refusal) from error
         url = self._urls[request.endpoint]
         headers = {**self._headers, "X-Request-Id": request.request_id}
         try:
             return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
-        except aiohttp.ServerDisconnectedError:
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError):
             # The upstream closed a pooled connection just as it was picked; nothing was answered, so once more.
             return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
 
     def _whole(self, raw: bytes) -> WholeReply:
-        body = decoded(self._name, raw)
-        if "error" in body:
+        body = answer(self._name, raw)
+        if body.get("error") is not None:
             raise engine_error(self._name, body)
         return WholeReply(upstream=self._name, body=body, usage=Usage.from_wire(body.get("usage")))
 
@@ -152,10 +155,10 @@ class OpenAIBackend:
         return StreamReply(upstream=self._name, frames=events).holding(held)
 
     @asynccontextmanager
-    async def _translated(self, timeout_s: float) -> AsyncIterator[None]:
-        """Turn the HTTP client's errors into ours, and bound the block in time."""
+    async def _translated(self, deadline: float) -> AsyncIterator[None]:
+        """Turn the HTTP client's errors into ours, and end the block at `deadline`, in the running loop's time."""
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(deadline):
                 yield
         except BackendError:
             raise

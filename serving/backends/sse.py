@@ -26,7 +26,7 @@ class EventParser:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         blocks = (self._pending + data if self._pending else data).split(b"\n\n")
         self._pending = blocks.pop()
-        if len(self._pending) > self._max_event_bytes:
+        if len(self._pending) > self._max_event_bytes and not blocks:  # events before it are handed out first
             raise EventBufferOverflowError(f"an event of more than {self._max_event_bytes} bytes")
         return [payload for block in blocks if (payload := _payload(block)) is not None]
 

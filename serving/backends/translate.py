@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
 from serving.errors import (
     BackendError,
@@ -20,6 +22,34 @@ from serving.types import Json
 _decode = msgspec.json.Decoder().decode
 
 
+class _TokenLogprob(Struct):
+    top_logprobs: list[Json] | None = None
+
+
+class _Logprobs(Struct):
+    content: list[_TokenLogprob] | None = None
+
+
+class _Choice(Struct):
+    index: int | None = None
+    delta: Json | None = None
+    message: Json | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+
+
+class _Answer(Struct):
+    """The parts of an answer, or of a stream's event, that the gateway looks into."""
+
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    data: list[Json] | None = None
+
+
 def decoded(upstream: str, raw: bytes) -> Json:
     """The JSON object in `raw`. Raises BackendProtocolError."""
     try:
@@ -29,6 +59,22 @@ def decoded(upstream: str, raw: bytes) -> Json:
     if not isinstance(value, dict):
         raise BackendProtocolError(f"{upstream} sent JSON that is not an object", upstream=upstream)
     return value
+
+
+def answer(upstream: str, raw: bytes) -> Json:
+    """A whole answer or a stream's event; an `error` in it is for the caller to see. Raises BackendProtocolError.
+
+    What the gateway looks into is of the kinds that the wire format has, so nobody after this has to ask.
+    """
+    body = decoded(upstream, raw)
+    try:
+        msgspec.convert(body, _Answer)
+    except msgspec.ValidationError as error:
+        if body.get("error") is None:
+            raise BackendProtocolError(
+                f"{upstream} sent an unknown kind of answer: {error}", upstream=upstream
+            ) from error
+    return body
 
 
 def failed_response(upstream: str, response: aiohttp.ClientResponse, raw: bytes, *, catalogued: bool) -> BackendError:
@@ -41,7 +87,7 @@ def failed_response(upstream: str, response: aiohttp.ClientResponse, raw: bytes,
         upstream,
         response.status,
         body,
-        retry_after_s=_seconds(response.headers.get("Retry-After")),
+        retry_after_s=retry_after(response.headers.get("Retry-After")),
         catalogued=catalogued,
     )
 
@@ -84,8 +130,10 @@ def _error(body: Json) -> dict[str, Any]:
     return body if isinstance(body.get("message"), str) else {}
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
+    """The seconds in a `Retry-After` header; None for what is no finite number."""
     try:
-        return max(0.0, float(retry_after)) if retry_after else None
+        seconds = float(value) if value else math.nan
     except ValueError:  # an HTTP date: rare enough that the default pause serves
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -71,5 +71,12 @@ def test_an_event_without_end_is_refused_before_it_fills_the_memory() -> None:
         parser.feed(b"x" * 200)
 
 
+def test_what_was_complete_before_an_event_without_end_is_handed_out() -> None:
+    parser = EventParser(max_event_bytes=1000)
+    assert parser.feed(b"data: one\n\ndata: " + b"x" * 2000) == [b"one"]
+    with pytest.raises(EventBufferOverflowError):
+        parser.feed(b"x")
+
+
 def test_many_events_in_one_read_may_be_larger_than_one_event() -> None:
     assert len(EventParser(max_event_bytes=20).feed(b"data: ten bytes\n\n" * 50)) == 50
