@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 
 from api.catalogue import read_catalogue
 from api.settings import Settings, SettingsError
+from api.worker_processes import WorkerProcesses
 from serving.catalogue.base import CatalogueError
 
 
@@ -37,7 +40,7 @@ def _serve(settings: Settings) -> int:
     gateway = settings.gateway
     if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:
         return _refuse(f"GATEWAY_PORT {gateway.gateway_port} cannot be used: {reason}")
-    uvicorn.run(
+    config = uvicorn.Config(
         "api.worker:application",
         factory=True,
         host=gateway.gateway_host,
@@ -49,12 +52,25 @@ def _serve(settings: Settings) -> int:
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         backlog=4096,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(gateway.shutdown_timeout_s)),
     )
-    return 0
+    if gateway.workers > 1:
+        workers = WorkerProcesses(config, sockets=[config.bind_socket()])
+        workers.run()
+        return int(workers.failed_to_start)
+    return _serve_here(uvicorn.Server(config))
+
+
+def _serve_here(server: uvicorn.Server) -> int:
+    # When it has stopped the server raises the signal that stopped it once more, for whoever handled it before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else 1
 
 
 def _fresh_metrics_dir(settings: Settings) -> Path:
