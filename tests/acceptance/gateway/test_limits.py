@@ -1,0 +1,183 @@
+"""Requests and tokens a minute: what is allowed, what a refusal says, and what is given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import cycle, islice
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.acceptance.gateway.openai_wire import ERROR, conforms
+from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
+from tests.acceptance.gateway.raw_http import CHAT, QUESTION
+
+RPM, TPM = 5, 2000
+KEYS = [f"small-{number}" for number in range(10)]
+SHORT = {**QUESTION, "max_tokens": 1}
+
+
+@pytest.fixture(scope="module")
+def strict(gateways: GatewayFactory) -> Iterator[Gateway]:
+    """A gateway with small limits and keys that nobody has used."""
+    gateway = gateways.start(
+        WORKERS=1,
+        RATE_LIMIT_RPM=RPM,
+        RATE_LIMIT_TPM=TPM,
+        MAX_INFLIGHT_PER_WORKER=2,
+        API_KEYS=",".join(f"{key}:small" for key in KEYS),
+    )
+    yield gateway
+    gateways.stop(gateway)
+
+
+@pytest.fixture(scope="module")
+def unused_keys() -> Iterator[str]:
+    return iter(KEYS)
+
+
+@pytest.fixture
+def key(unused_keys: Iterator[str]) -> str:
+    return next(unused_keys)
+
+
+@pytest.fixture
+def strict_client(strict: Gateway, engine: Engine, key: str) -> Iterator[httpx.Client]:
+    assert engine.process.is_running()
+    with strict.client(key) as client:
+        yield client
+
+
+async def offer(client: httpx.AsyncClient, count: int) -> Counter[int]:
+    """One client that sends one request after another; how often it got which status."""
+    return Counter([(await client.post(CHAT, json=SHORT)).status_code for _ in range(count)])
+
+
+async def test_eight_clients_on_two_gateways_get_exactly_the_limit(gateways: GatewayFactory, engine: Engine) -> None:
+    assert engine.process.is_running()
+    replicas = [
+        gateways.start(WORKERS=2, GATEWAY_REPLICAS=2, RATE_LIMIT_RPM=600, API_KEYS="one-key:acceptance")
+        for _ in range(2)
+    ]
+    clients = [replica.async_client("one-key") for replica in islice(cycle(replicas), 8)]
+    try:
+        answered = sum(await asyncio.gather(*(offer(client, 80) for client in clients)), Counter[int]())
+        assert answered == {200: 600, 429: 40}
+        counted = [replica.samples() for replica in replicas]
+        assert sum(samples.total("gateway_requests_total", outcome="ok") for samples in counted) == 600
+        assert sum(samples.total("gateway_rate_limited_total") for samples in counted) == 40
+        assert all(samples.total("gateway_limiter_local") == 0 for samples in counted)
+    finally:
+        await asyncio.gather(*(client.aclose() for client in clients))
+        for replica in replicas:
+            gateways.stop(replica)
+
+
+def test_every_answer_counts_down_and_the_refusal_says_when_to_return(strict_client: httpx.Client) -> None:
+    remaining = []
+    for _ in range(RPM):
+        answer = strict_client.post(CHAT, json=SHORT)
+        assert answer.status_code == 200
+        assert answer.headers["x-ratelimit-limit-requests"] == str(RPM)
+        assert answer.headers["x-ratelimit-limit-tokens"] == str(TPM)
+        remaining.append(int(answer.headers["x-ratelimit-remaining-requests"]))
+    assert remaining == [4, 3, 2, 1, 0]
+    refused = strict_client.post(CHAT, json=SHORT)
+    assert refused.status_code == 429
+    conforms(refused.json(), ERROR)
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("requests", "rate_limit_exceeded")
+    assert str(RPM) in error["message"]
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    # The window moves by whole seconds, so the oldest request leaves it up to one second late.
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert 0 < int(refused.headers["retry-after-ms"]) <= int(refused.headers["retry-after"]) * 1000
+    assert "x-should-retry" not in refused.headers
+
+
+def test_the_official_client_raises_its_own_error(strict: Gateway, strict_client: httpx.Client, key: str) -> None:
+    for _ in range(RPM):
+        strict_client.post(CHAT, json=SHORT)
+    with openai.OpenAI(base_url=strict.base_url, api_key=key, max_retries=0) as client:
+        with pytest.raises(openai.RateLimitError) as refused:
+            client.chat.completions.create(
+                model="finsight-fast", messages=[{"role": "user", "content": "hello"}], max_tokens=1
+            )
+        assert refused.value.code == "rate_limit_exceeded"
+        with pytest.raises(openai.RateLimitError):
+            client.embeddings.create(model="mock-embedding", input="hello")
+
+
+def test_keys_do_not_share_a_limit(strict: Gateway, strict_client: httpx.Client, unused_keys: Iterator[str]) -> None:
+    for _ in range(RPM + 1):
+        answer = strict_client.post(CHAT, json=SHORT)
+    assert answer.status_code == 429
+    with strict.client(next(unused_keys)) as other:
+        assert other.post(CHAT, json=SHORT).headers["x-ratelimit-remaining-requests"] == str(RPM - 1)
+
+
+def test_used_tokens_are_refused_beyond_the_limit(strict_client: httpx.Client) -> None:
+    long = {**QUESTION, "max_tokens": 1500, "ignore_eos": True}
+    used = strict_client.post(CHAT, json=long).json()["usage"]["total_tokens"]
+    assert used > 1500
+    refused = strict_client.post(CHAT, json={**QUESTION, "max_tokens": 1000})
+    assert refused.status_code == 429
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    # A refusal costs nothing, and what still fits is served.
+    answer = strict_client.post(CHAT, json=SHORT)
+    assert answer.status_code == 200
+    assert answer.headers["x-ratelimit-remaining-requests"] == str(RPM - 2)
+
+
+def test_reserved_tokens_come_back(strict_client: httpx.Client) -> None:
+    answer = strict_client.post(CHAT, json={**QUESTION, "max_tokens": 1900})
+    assert int(answer.headers["x-ratelimit-remaining-tokens"]) < TPM - 1900
+    used = answer.json()["usage"]["total_tokens"]
+    assert used < 200
+
+    def remaining() -> int:
+        return int(strict_client.post(CHAT, json=SHORT).headers["x-ratelimit-remaining-tokens"])
+
+    assert eventually(remaining, until=lambda tokens: tokens > TPM - 500, within_s=5) <= TPM - used
+
+
+def test_a_request_that_can_never_fit_is_told_not_to_retry(strict_client: httpx.Client) -> None:
+    for _ in range(RPM + 1):
+        refused = strict_client.post(CHAT, json={**QUESTION, "max_tokens": 3000})
+        assert refused.status_code == 429
+        assert refused.headers["x-should-retry"] == "false"
+        assert "retry-after" not in refused.headers
+        assert "3" in refused.json()["error"]["message"]
+        assert refused.json()["error"]["type"] == "tokens"
+    assert strict_client.post(CHAT, json=SHORT).status_code == 200
+
+
+def test_refused_requests_cost_nothing(strict_client: httpx.Client) -> None:
+    wrong: list[dict[str, Any]] = [{}, {"messages": []}, {**SHORT, "model": "nope"}, {**SHORT, "max_tokens": -1}]
+    for body in wrong * 2:
+        assert strict_client.post(CHAT, json=body).status_code in (400, 404)
+    answer = strict_client.post(CHAT, json=SHORT)
+    assert answer.headers["x-ratelimit-remaining-requests"] == str(RPM - 1)
+
+
+def test_a_full_gateway_says_so(strict: Gateway, engine: Engine, strict_client: httpx.Client) -> None:
+    engine.put_faults(slow={"factor": 50})
+    long = {**QUESTION, "max_tokens": 600, "ignore_eos": True, "stream": True}
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(strict_client.stream("POST", CHAT, json=long))
+        refused = strict_client.post(CHAT, json=SHORT)
+        assert refused.status_code == 503
+        conforms(refused.json(), ERROR)
+        assert refused.json()["error"]["code"] == "server_is_overloaded"
+        assert int(refused.headers["retry-after"]) >= 1
+    eventually(strict.in_flight, until=lambda count: count == 0)
+    engine.put_faults()
+    assert strict_client.post(CHAT, json=SHORT).status_code == 200
