@@ -81,6 +81,7 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = directory / f"gateway-{self.port}.log"
+        self.data_dir = Path(environment.get("DATA_DIR", directory / "data"))
         inherited = {name: value for name, value in os.environ.items() if name not in setting_names()}
         self.process = ServiceProcess(
             service=Service(
@@ -95,7 +96,7 @@ class Gateway:
                     **environment,
                     "PYTHONPATH": str(ROOT),
                     "GATEWAY_PORT": str(self.port),
-                    "DATA_DIR": str(directory / "data"),
+                    "DATA_DIR": str(self.data_dir),
                 },
                 is_ready=lambda: answers_http(host="127.0.0.1", port=self.port, path="/healthz"),
                 stop_timeout_s=10.0,
