@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,17 +10,17 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.bootstrap import Services, build
 from api.errors import ApiError, InvalidRequest, MethodNotAllowed, NotFound
-from api.middleware.access_log import AccessLogMiddleware
+from api.middleware.access_log import AccessLogMiddleware, WriteEvent
 from api.middleware.body_limit import BodyLimitMiddleware
 from api.middleware.error_boundary import ErrorBoundaryMiddleware
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
-from api.routes.completions import completion_routes
+from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
 from api.settings import Settings
@@ -28,8 +28,13 @@ from api.settings import Settings
 _DESCRIPTION = "One OpenAI-compatible API in front of your own engines."
 
 
-def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
-    """`services`: None builds the real ones from the settings. They start and stop with the application."""
+def create_app(
+    settings: Settings, services: Services | None = None, *, write_event: WriteEvent | None = None
+) -> ASGIApp:
+    """`services`: None builds the real ones from the settings. They start and stop with the application.
+
+    `write_event`: where the access log goes, if not through `logging`.
+    """
     services = services or build(settings)
 
     @asynccontextmanager
@@ -37,35 +42,47 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         async with services.running():
             yield
 
-    app = FastAPI(
+    pages = FastAPI(
         title="AI serving platform",
         description=_DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
-        # From the outside in.
-        middleware=[
-            Middleware(RequestIdMiddleware),
-            Middleware(AccessLogMiddleware),
-            Middleware(ErrorBoundaryMiddleware),
-            Middleware(
-                BodyLimitMiddleware,
-                max_bytes=settings.gateway.max_body_bytes,
-                timeout_s=settings.gateway.body_timeout_s,
-            ),
-        ],
         exception_handlers={
             ApiError: _api_error,
             HTTPException: _http_exception,
             RequestValidationError: _validation_error,
         },
     )
-    app.router.routes[:0] = completion_routes(
+    pages.include_router(models_router(services.models, services.pipeline.keys))
+    pages.include_router(operations_router(services.readiness, services.metrics))
+    describe_completions(pages)
+    endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
-    app.include_router(models_router(services.models, services.pipeline.keys))
-    app.include_router(operations_router(services.readiness, services.metrics))
-    describe_completions(app)
-    return app
+    app: ASGIApp = HotPaths(endpoints, otherwise=pages)
+    # From the inside out.
+    app = BodyLimitMiddleware(app, max_bytes=settings.gateway.max_body_bytes, timeout_s=settings.gateway.body_timeout_s)
+    app = ErrorBoundaryMiddleware(app)
+    app = AccessLogMiddleware(app, write_event=write_event)
+    return RequestIdMiddleware(app)
+
+
+class HotPaths:
+    """Sends the completion endpoints their requests before FastAPI's router and middleware, which serve the rest."""
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp], *, otherwise: ASGIApp) -> None:
+        self._endpoints = endpoints
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._otherwise(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            where = f"{scope['method']} {scope['path']}"
+            raise MethodNotAllowed(f"Not allowed to {where}.", param="method", headers=[(b"allow", b"POST")])
+        await endpoint(scope, receive, send)
 
 
 async def _api_error(_: Request, error: Any) -> Response:

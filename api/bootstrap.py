@@ -29,9 +29,10 @@ from api.tenants.ledger_spool import Spool
 from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
 from resilience.limiter.base import Quota
 from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
-from serving.backends.openai_http import ConnectionPool, OpenAIBackend, Timeouts
+from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.base import Backend
 from serving.catalogue.base import Catalogue, Upstream
+from serving.http.pool import ConnectionPool
 
 logger = logging.getLogger(__name__)
 # How long the bookkeeping of requests that shutdown has cut off may take.
@@ -56,7 +57,6 @@ class Services:
         """Start what runs in the background; on the way out settle every account before anything closes."""
         async with AsyncExitStack() as held:
             held.push_async_callback(self.redis.aclose)
-            await self.pool.start()
             held.push_async_callback(self.pool.aclose)
             await self.ledger.start()
             held.push_async_callback(self.ledger.aclose)

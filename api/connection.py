@@ -7,6 +7,9 @@ from typing import Self
 
 from starlette.types import Receive
 
+# Most answers are there before that, and a timer costs a tenth of a task.
+_WATCHED_AFTER_S = 0.02
+
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
@@ -20,6 +23,7 @@ class ClientConnection:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._watch_begins: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
         self.gone = False
 
@@ -38,8 +42,11 @@ class ClientConnection:
             raise ClientGone
         serving = asyncio.current_task()
         assert serving is not None  # noqa: S101 - this is a coroutine, so a task runs it
-        self._watch = asyncio.create_task(self._cancel_when_gone(serving))
+        self._watch_begins = asyncio.get_running_loop().call_later(_WATCHED_AFTER_S, self._begin_watch, serving)
         return body
+
+    def _begin_watch(self, serving: asyncio.Task[object]) -> None:
+        self._watch = asyncio.create_task(self._cancel_when_gone(serving))
 
     async def _cancel_when_gone(self, serving: asyncio.Task[object]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -51,5 +58,7 @@ class ClientConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._watch_begins is not None:
+            self._watch_begins.cancel()
         if self._watch is not None:
             self._watch.cancel()

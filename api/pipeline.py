@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from api.cache.base import AnswerCache
@@ -13,7 +12,7 @@ from api.stages.guard import Guard
 from api.stages.read import Reader
 from api.stages.route import Router
 from api.tenants.base import Keys
-from serving.types import Reply
+from serving.types import Held, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +27,15 @@ class Pipeline:
 
     async def serve(self, call: Call) -> Reply:
         """The answer, holding its permit and its bill: both end when the reply is closed. Raises ApiError."""
-        async with AsyncExitStack() as held:
+        held = Held()
+        try:
             call.caller = await self.keys.authenticate(call.token)
             await self.reader.read(call)
             await self.admission.admit(call, held)  # rate, tokens, room
             held.callback(self.accounting.bill, call)
             await self.guard.check(call)
             reply = await self.cache.get(call) or await self.router.open(call)
-            return reply.holding(held.pop_all())
-        raise AssertionError("unreachable: nothing in the stack swallows an exception")
+            return reply.holding(held)
+        except BaseException:
+            held.release()
+            raise

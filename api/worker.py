@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
 import time
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.settings import LogFormat, Settings
@@ -16,13 +17,26 @@ from observability.logging import configure_logging
 _PARENT_CHECK_S = 1.0
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """What uvicorn calls in each worker."""
     settings = Settings.load()
-    configure_logging(level=settings.logs.log_level, as_json=settings.logs.log_format is LogFormat.JSON)
+    as_json = settings.logs.log_format is LogFormat.JSON
+    log = configure_logging(level=settings.logs.log_level, as_json=as_json)
     if settings.gateway.workers > 1:
         _end_with(os.getppid())
-    return create_app(settings)
+    app = create_app(settings, write_event=log.write_event if as_json else None)
+    _spare_the_garbage_collector()
+    return app
+
+
+def _spare_the_garbage_collector() -> None:
+    """What is there now stays: do not look at it again, and look seldom, for a request leaves no cycles behind.
+
+    With the defaults the collector took a sixth of the time of a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 def _end_with(parent: int) -> None:

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -98,6 +99,15 @@ class BackgroundHandler(logging.Handler):
         if record.levelno >= logging.ERROR:
             self._wake.set()
 
+    def write_event(self, logger_name: str, message: str, fields: Mapping[str, Any]) -> None:
+        """Write one JSON line without going through `logging`, which takes five times as long: for one line a request.
+
+        The caller answers for the fields: they are not searched for secrets.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": now, "level": "INFO", "logger": logger_name, "message": message, **fields}
+        self._lines.append(_encoded(line))
+
     def flush(self) -> None:
         with self._writing:
             # One by one, because lines are added meanwhile.
@@ -122,7 +132,7 @@ class BackgroundHandler(logging.Handler):
                 self.flush()
 
 
-def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None) -> None:
+def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None) -> BackgroundHandler:
     """Send everything, the HTTP server's own logs too, through one handler on standard error (or `stream`)."""
     handler = BackgroundHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
@@ -136,3 +146,4 @@ def configure_logging(*, level: str, as_json: bool, stream: TextIO | None = None
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"
+    return handler

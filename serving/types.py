@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -66,6 +65,39 @@ def _count(value: object) -> int:
     return min(value, _MAX_TOKENS) if isinstance(value, int) and value > 0 else 0
 
 
+class Held:
+    """What is held for a call, released in reverse order, each exactly once.
+
+    Releasing awaits nothing, so that no cancellation can come in between. (`contextlib.ExitStack` does the same in
+    four times the time, and every call passes here.)
+    """
+
+    __slots__ = ("_releases",)
+
+    def __init__(self) -> None:
+        self._releases: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+    def callback(self, release: Callable[..., object], *arguments: Any) -> None:
+        self._releases.append((release, arguments))
+
+    def move_to(self, other: Held) -> None:
+        """`other` holds it all from now on, to be released before what `other` holds already."""
+        other._releases += self._releases
+        self._releases = []
+
+    def release(self) -> None:
+        """Release everything, whatever fails; the first failure is raised when all have had their turn."""
+        failure: Exception | None = None
+        while self._releases:
+            release, arguments = self._releases.pop()
+            try:
+                release(*arguments)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
 @dataclass(slots=True, kw_only=True)
 class Reply:
     """An engine's answer, and the owner of all that is held for it: whoever takes a reply closes it.
@@ -77,16 +109,17 @@ class Reply:
     upstream: str
     usage: Usage | None = None
     produced_chunks: int = 0
-    _held: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _held: Held = field(default_factory=Held)
 
-    def holding(self, held: AsyncExitStack) -> Self:
+    def holding(self, held: Held) -> Self:
         """Take over `held`: it is released when this reply is closed, after the reply's own resources."""
-        held.push_async_exit(self._held.pop_all())
+        self._held.move_to(held)
         self._held = held
         return self
 
-    async def aclose(self) -> None:
-        await self._held.aclose()
+    def close(self) -> None:
+        """Release everything; a second time does nothing."""
+        self._held.release()
 
 
 @dataclass(slots=True, kw_only=True)

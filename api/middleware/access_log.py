@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.call import Call
+from observability.context import request_id
+from observability.logging import redacted
 
 logger = logging.getLogger("gateway.access")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
+WriteEvent = Callable[[str, str, dict[str, Any]], None]
+
 
 class AccessLogMiddleware:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, write_event: WriteEvent | None = None) -> None:
+        """`write_event(logger, message, fields)`: a shorter way to the log than `logging`, or None for that."""
         self._app = app
+        self._write_event = write_event or _through_logging
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _QUIET or not logger.isEnabledFor(logging.INFO):
@@ -34,25 +41,32 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            line: dict[str, Any] = {
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "duration_ms": round((time.perf_counter() - started_s) * 1000, 2),
-            }
-            call: Call | None = scope["state"].get("call")
-            if call is not None:
-                line.update(_details(call))
-            logger.info("request", extra=line)
+            duration_ms = round((time.perf_counter() - started_s) * 1000, 2)
+            self._write_event(logger.name, "request", _fields(scope, status, duration_ms))
 
 
-def _details(call: Call) -> dict[str, Any]:
-    details: dict[str, Any] = {"outcome": call.outcome}
+def _fields(scope: Scope, status: int, duration_ms: float) -> dict[str, Any]:
+    state = scope["state"]
+    call: Call | None = state.get("call")
+    fields = {
+        "request_id": request_id.get(),
+        "method": scope["method"],
+        "path": redacted(scope["path"]) if call is None else scope["path"],
+        "status": status,
+        "duration_ms": duration_ms,
+    }
+    if call is None:
+        return fields
+    fields["outcome"] = call.outcome
     if hasattr(call, "caller"):
-        details["tenant"] = call.caller.tenant
+        fields["tenant"] = call.caller.tenant
     if hasattr(call, "model"):
-        details["model"] = call.model.name
+        fields["model"] = call.model.name
     if (usage := call.billed_usage()) is not None:
-        details["prompt_tokens"] = usage.prompt_tokens
-        details["completion_tokens"] = usage.completion_tokens
-    return details
+        fields["prompt_tokens"] = usage.prompt_tokens
+        fields["completion_tokens"] = usage.completion_tokens
+    return fields
+
+
+def _through_logging(logger_name: str, message: str, fields: dict[str, Any]) -> None:
+    logging.getLogger(logger_name).info(message, extra=fields)

@@ -7,6 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import BodyTimeout, BodyTooLarge
+from resilience.deadline import Deadline
 
 _CLOSE = [(b"connection", b"close")]
 # A client reads its answer only after it has sent its body; closing on it at once would lose the answer. So this
@@ -44,7 +45,7 @@ class _BoundedBody:
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            async with asyncio.timeout_at(self._deadline):
+            with Deadline(self._deadline):
                 message = await self._receive()
         except TimeoutError as error:
             text = f"the body did not arrive within {self._timeout_s:g} s"

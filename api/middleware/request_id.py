@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
-import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +12,7 @@ from api.errors import InvalidRequest
 from api.middleware.headers import single_header
 from api.respond import send_error
 from observability.context import request_id as logged_request_id
+from observability.logging import redacted
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
 
@@ -32,9 +33,11 @@ class RequestIdMiddleware:
             request_id = _client_request_id(scope)
         except InvalidRequest as error:
             problem, request_id = error, None
-        request_id = request_id or uuid.uuid4().hex
+        # What a client made up may be anything, a secret too.
+        logged = redacted(request_id) if request_id else ""
+        request_id = request_id or secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
-        logged_request_id.set(request_id)
+        logged_request_id.set(logged or request_id)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -7,8 +7,7 @@ import logging
 import time
 
 import msgspec
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.call import Call
 from api.connection import ClientConnection, ClientGone
@@ -29,6 +28,7 @@ from api.stages.account import Accounting
 from api.stages.admit import wire_headers
 from api.stages.authenticate import bearer_token
 from api.streaming import EventWriter
+from resilience.deadline import Deadline
 from serving.errors import BackendError
 from serving.types import Endpoint, Reply, StreamReply, WholeReply
 
@@ -75,7 +75,7 @@ class CompletionEndpoint:
     async def _serve(self, scope: Scope, call: Call, response: _Response) -> None:
         reply: Reply | None = None
         try:
-            async with asyncio.timeout(self._timeout_s):
+            with Deadline(asyncio.get_running_loop().time() + self._timeout_s):
                 call.token = bearer_token(single_header(scope, b"authorization"))
                 _check_content_type(scope)
                 reply = await self._pipeline.serve(call)
@@ -88,7 +88,7 @@ class CompletionEndpoint:
             raise
         finally:
             if reply is not None:
-                await reply.aclose()
+                reply.close()
 
 
 class _Response:
@@ -150,13 +150,11 @@ def _end_cancellation() -> None:
         task.uncancel()
 
 
-def completion_routes(pipeline: Pipeline, accounting: Accounting, *, timeout_s: float) -> list[Route]:
-    return [
-        Route(
-            f"/v1/{endpoint.value}",
-            CompletionEndpoint(endpoint, pipeline=pipeline, accounting=accounting, timeout_s=timeout_s),
-            methods=["POST"],
-            name=endpoint.name.lower(),
+def completion_endpoints(pipeline: Pipeline, accounting: Accounting, *, timeout_s: float) -> dict[str, ASGIApp]:
+    """Path -> endpoint, for POST."""
+    return {
+        f"/v1/{endpoint.value}": CompletionEndpoint(
+            endpoint, pipeline=pipeline, accounting=accounting, timeout_s=timeout_s
         )
         for endpoint in Endpoint
-    ]
+    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
 from datetime import UTC, datetime
 
 from api.call import Call
 from api.tenants.base import Ledger, UsageRow
-from observability.metrics import Metrics
+from observability.metrics import Counter, Histogram, Metrics
 from serving.types import Usage
 
 _UNKNOWN = "none"
@@ -18,6 +18,9 @@ class Accounting:
     def __init__(self, *, ledger: Ledger, metrics: Metrics) -> None:
         self._ledger = ledger
         self._metrics = metrics
+        # Looking a series up by its labels takes longer than counting; there are as few here as Prometheus sees.
+        self._outcome_series: dict[tuple[str, str, str, str], tuple[Counter, Histogram, Histogram]] = {}
+        self._usage_series: dict[tuple[str, str], tuple[Counter, ...]] = {}
 
     def bill(self, call: Call) -> None:
         """Put an answer on the bill, however it ended. Calls that no engine answered cost nothing."""
@@ -32,7 +35,7 @@ class Accounting:
         now_s = time.monotonic()
         self._ledger.record(
             UsageRow(
-                id=str(uuid.uuid4()),
+                id=secrets.token_hex(16),
                 occurred_at=datetime.now(UTC),
                 request_id=call.request_id,
                 tenant=call.caller.tenant,
@@ -56,19 +59,30 @@ class Accounting:
 
     def observe(self, call: Call) -> None:
         """Count a call that has ended, answered or refused."""
-        metrics = self._metrics
         model = call.model.metric_label if hasattr(call, "model") else _UNKNOWN
         tenant = call.caller.tenant if hasattr(call, "caller") else _UNKNOWN
-        route = call.endpoint.value
-        metrics.requests.labels(route, model, tenant, call.outcome).inc()
-        metrics.duration.labels(route, model).observe(time.monotonic() - call.arrived_s)
+        key = (call.endpoint.value, model, tenant, call.outcome)
+        series = self._outcome_series.get(key)
+        if series is None:
+            route, *_ = key
+            duration, ttft = self._metrics.duration.labels(route, model), self._metrics.ttft.labels(model)
+            series = self._outcome_series[key] = (self._metrics.requests.labels(*key), duration, ttft)
+        requests, duration, ttft = series
+        requests.inc()
+        duration.observe(time.monotonic() - call.arrived_s)
         if call.first_output_s is not None:
-            metrics.ttft.labels(model).observe(call.first_output_s - call.arrived_s)
+            ttft.observe(call.first_output_s - call.arrived_s)
 
     def _count_tokens(self, tenant: str, model: str, usage: Usage, cost_usd: float) -> None:
-        tokens = self._metrics.tokens
-        tokens.labels(model, tenant, "prefill").inc(usage.prompt_tokens - usage.cached_tokens)
-        tokens.labels(model, tenant, "decode").inc(usage.completion_tokens)
+        key = (model, tenant)
+        series = self._usage_series.get(key)
+        if series is None:
+            tokens = [self._metrics.tokens.labels(model, tenant, kind) for kind in ("prefill", "decode", "cached")]
+            series = self._usage_series[key] = (*tokens, self._metrics.cost_usd.labels(model, tenant))
+        prefill, decode, cached, cost = series
+        prefill.inc(usage.prompt_tokens - usage.cached_tokens)
+        decode.inc(usage.completion_tokens)
         if usage.cached_tokens:
-            tokens.labels(model, tenant, "cached").inc(usage.cached_tokens)
-        self._metrics.cost_usd.labels(model, tenant).inc(cost_usd)
+            cached.inc(usage.cached_tokens)
+        if cost_usd:
+            cost.inc(cost_usd)

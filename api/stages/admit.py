@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-
 from api.call import Call
 from api.errors import Overloaded, RateLimited
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, RateLimiter, Reservation
 from resilience.limiter.headers import limit_headers
+from serving.types import Held
 
 
 class Admission:
@@ -22,7 +21,7 @@ class Admission:
     def in_flight(self) -> int:
         return self._in_flight
 
-    async def admit(self, call: Call, held: AsyncExitStack) -> None:
+    async def admit(self, call: Call, held: Held) -> None:
         """Take a place and reserve tokens; both are given back when `held` closes. Raises Overloaded or RateLimited."""
         if self._in_flight >= self._max_in_flight:
             raise Overloaded("the gateway is serving as many requests as it can, try again shortly")

@@ -36,6 +36,11 @@ class Router:
         self._candidates = {key: tuple(backends) for key, backends in candidates.items()}
         self._chains = {model.key: (model, *catalogue.fallback_chain(model)) for model in catalogue.models}
         self._metrics = metrics
+        self._answered = {
+            candidate.backend.name: metrics.upstream_attempts.labels(candidate.backend.name, "ok")
+            for backends in self._candidates.values()
+            for candidate in backends
+        }
         self._rng = rng
 
     async def open(self, call: Call) -> Reply:
@@ -51,7 +56,7 @@ class Router:
                     raise from_backend(error) from error
                 failure = error
                 continue
-            self._metrics.upstream_attempts.labels(backend.name, "ok").inc()
+            self._answered[backend.name].inc()
             call.served_model, call.reply = model, reply
             if not model.is_wildcard:
                 call.public_model = model.name

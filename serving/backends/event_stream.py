@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-import aiohttp
-
+from resilience.deadline import Deadline
 from serving.backends.sse import EventBufferOverflowError, EventParser
 from serving.backends.translate import answer, engine_error
 from serving.errors import BackendError, BackendInterrupted, BackendProtocolError, BackendRejected
+from serving.http.connection import Response
 from serving.types import Json
 
 _DONE = b"[DONE]"
@@ -23,9 +23,7 @@ class EventStream:
     Raises BackendError: BackendInterrupted for anything that goes wrong after the first event was handed out.
     """
 
-    def __init__(
-        self, response: aiohttp.ClientResponse, *, upstream: str, between_chunks_s: float, deadline: float
-    ) -> None:
+    def __init__(self, response: Response, *, upstream: str, between_chunks_s: float, deadline: float) -> None:
         """`deadline`: in the running loop's time."""
         self._response = response
         self._upstream = upstream
@@ -62,23 +60,22 @@ class EventStream:
         """Give the connection back if the answer was read whole, else close it, which tells the engine to stop."""
         if not self._done or self._failure is not None:
             self._response.close()
-        elif not self._response.content.at_eof():
-            # It goes back to the pool by itself as soon as its last chunk arrives, which also lets go of the timer.
-            late = asyncio.get_running_loop().call_later(_LINGER_S, self._response.close)
-            self._response.content.on_eof(late.cancel)
+        elif not self._response.complete:
+            # It goes back to the pool by itself as soon as its last chunk arrives, most often at once.
+            asyncio.get_running_loop().call_later(_LINGER_S, self._response.close)
 
     async def _read_in_time(self) -> None:
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(min(now + self._between_chunks_s, self._deadline)):
+            with Deadline(min(now + self._between_chunks_s, self._deadline)):
                 await self._read()
         except TimeoutError as error:
             raise BackendInterrupted(f"{self._upstream} stopped sending", upstream=self._upstream) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise BackendInterrupted(f"{self._upstream} broke off its answer", upstream=self._upstream) from error
 
     async def _read(self) -> None:
-        data = await self._response.content.readany()
+        data = await self._response.read_some()
         if not data:
             self._fail("ended its answer too early")
             return

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
+from resilience.deadline import Deadline
 from serving.backends.event_stream import EventStream
 from serving.backends.translate import answer, decoded, engine_error, failed_response
 from serving.errors import BackendError, BackendRejected, BackendTimeout, BackendUnavailable
-from serving.types import Endpoint, EngineRequest, Json, Reply, StreamReply, Usage, WholeReply
+from serving.http.connection import Response
+from serving.http.pool import ConnectionPool, Origin
+from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
 
 _encode = msgspec.json.Encoder().encode
 
@@ -26,36 +27,6 @@ class Timeouts:
     first_byte_s: float
     between_chunks_s: float
     request_s: float
-
-
-class ConnectionPool:
-    """The connections of one worker to all of its upstreams."""
-
-    def __init__(self, *, connect_timeout_s: float) -> None:
-        self._connect_timeout_s = connect_timeout_s
-        self._session: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        """Open the pool in the running loop."""
-        self._session = aiohttp.ClientSession(
-            # Below the 5 s after which uvicorn (so vLLM) closes an idle connection: reusing one that is being closed
-            # would fail a request that was never read.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0, ttl_dns_cache=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s),
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity", "User-Agent": "ai-serving-platform"},
-        )
-
-    async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("the connection pool has not been started")
-        return self._session
 
 
 class OpenAIBackend:
@@ -74,11 +45,17 @@ class OpenAIBackend:
         self._pool = pool
         self._timeouts = timeouts
         self._model = model
-        self._urls = {endpoint: f"{base_url}/{endpoint.value}" for endpoint in Endpoint}
-        self._models_url = f"{base_url}/models"
-        self._headers = {"Content-Type": "application/json"}
+        self._origin = Origin.of(base_url)
+        path = urlsplit(base_url).path
+        fields = [f"Host: {self._origin.authority}", "Accept-Encoding: identity", "User-Agent: ai-serving-platform"]
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            fields.append(f"Authorization: Bearer {api_key}")
+        headers = "".join(f"{field}\r\n" for field in fields)
+        self._post_heads = {
+            endpoint: f"POST {path}/{endpoint.value} HTTP/1.1\r\n{headers}Content-Type: application/json\r\n".encode()
+            for endpoint in Endpoint
+        }
+        self._models_head = f"GET {path}/models HTTP/1.1\r\n{headers}\r\n".encode()
 
     @property
     def name(self) -> str:
@@ -88,36 +65,43 @@ class OpenAIBackend:
         now = asyncio.get_running_loop().time()
         deadline = now + self._timeouts.request_s
         first_byte_by = min(now + self._timeouts.first_byte_s, deadline) if request.stream else deadline
-        async with self._translated(first_byte_by):
-            response = await self._post(request)
+        head, body = self._encoded(request)
+        response: Response | None = None
         try:
-            async with self._translated(first_byte_by):
+            with Deadline(first_byte_by):
+                response = await self._pool.request(self._origin, head, body)
                 if response.status != 200:
-                    raw, catalogued = await response.read(), self._model is not None
-                    raise failed_response(self._name, response, raw, catalogued=catalogued)
-                if not request.stream:
-                    return self._whole(await response.read())
-                return await self._stream(response, deadline)
-        except BaseException:
-            response.close()
+                    raise await self._refusal(response, catalogued=self._model is not None)
+                if request.stream:
+                    return await self._stream(response, deadline)
+                return self._whole(await response.read())
+        except BaseException as error:
+            if response is not None:
+                response.close()
+            if isinstance(error, OSError):
+                raise self._translated(error) from error
             raise
 
     async def check(self) -> None:
         await self.models()
 
     async def models(self) -> list[Json]:
-        async with (
-            self._translated(asyncio.get_running_loop().time() + self._timeouts.connect_s),
-            self._pool.session.get(self._models_url, headers=self._headers, allow_redirects=False) as response,
-        ):
-            body = await response.read()
-            if response.status != 200:
-                raise failed_response(self._name, response, body, catalogued=False)
-            listing = decoded(self._name, body)
+        try:
+            async with asyncio.timeout(self._timeouts.connect_s):
+                response = await self._pool.request(self._origin, self._models_head, b"")
+                try:
+                    if response.status != 200:
+                        raise await self._refusal(response, catalogued=False)
+                    listing = decoded(self._name, await response.read())
+                finally:
+                    response.close()
+        except OSError as error:
+            raise self._translated(error) from error
         data = listing.get("data")
         return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
 
-    async def _post(self, request: EngineRequest) -> aiohttp.ClientResponse:
+    def _encoded(self, request: EngineRequest) -> tuple[bytes, bytes]:
+        """Head and body, as this upstream wants them. Raises BackendRejected."""
         body = dict(request.body)
         if self._model is not None:
             body["model"] = self._model
@@ -129,15 +113,18 @@ class OpenAIBackend:
         except (ValueError, msgspec.MsgspecError) as error:  # such as half a surrogate pair
             refusal = {"message": f"the body cannot be forwarded: {error}", "param": "body", "code": "invalid_value"}
             raise BackendRejected(str(error), upstream=self._name, status=400, error=refusal) from error
-        url = self._urls[request.endpoint]
-        headers = {**self._headers, "X-Request-Id": request.request_id}
-        try:
-            return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError):
-            # The upstream closed a pooled connection just as it was picked; nothing was answered, so once more.
-            return await self._pool.session.post(url, data=data, headers=headers, allow_redirects=False)
+        fields = f"X-Request-Id: {request.request_id}\r\nContent-Length: {len(data)}\r\n\r\n"
+        return self._post_heads[request.endpoint] + fields.encode(), data
+
+    async def _refusal(self, response: Response, *, catalogued: bool) -> BackendError:
+        raw = await response.read()
+        return failed_response(
+            self._name,
+            response.status,
+            raw,
+            retry_after=response.headers.get(b"retry-after", b"").decode("latin-1"),
+            catalogued=catalogued,
+        )
 
     def _whole(self, raw: bytes) -> WholeReply:
         body = answer(self._name, raw)
@@ -145,25 +132,18 @@ class OpenAIBackend:
             raise engine_error(self._name, body)
         return WholeReply(upstream=self._name, body=body, usage=Usage.from_wire(body.get("usage")))
 
-    async def _stream(self, response: aiohttp.ClientResponse, deadline: float) -> StreamReply:
+    async def _stream(self, response: Response, deadline: float) -> StreamReply:
         events = EventStream(
             response, upstream=self._name, between_chunks_s=self._timeouts.between_chunks_s, deadline=deadline
         )
         await events.prefetch()
-        held = AsyncExitStack()
+        held = Held()
         held.callback(events.close)
         return StreamReply(upstream=self._name, frames=events).holding(held)
 
-    @asynccontextmanager
-    async def _translated(self, deadline: float) -> AsyncIterator[None]:
-        """Turn the HTTP client's errors into ours, and end the block at `deadline`, in the running loop's time."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                yield
-        except BackendError:
-            raise
-        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-            raise BackendTimeout(f"{self._name} did not answer in time", upstream=self._name) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = type(error).__name__
-            raise BackendUnavailable(f"{self._name} is unavailable ({reason})", upstream=self._name) from error
+    def _translated(self, error: OSError) -> BackendError:
+        """From the wire's errors to ours."""
+        if isinstance(error, TimeoutError):
+            return BackendTimeout(f"{self._name} did not answer in time", upstream=self._name)
+        reason = type(error).__name__
+        return BackendUnavailable(f"{self._name} is unavailable ({reason})", upstream=self._name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -77,19 +76,15 @@ def answer(upstream: str, raw: bytes) -> Json:
     return body
 
 
-def failed_response(upstream: str, response: aiohttp.ClientResponse, raw: bytes, *, catalogued: bool) -> BackendError:
-    """`catalogued`: the model's name came from our catalogue, so a 404 for it is not the client's mistake."""
+def failed_response(
+    upstream: str, status: int, raw: bytes, *, retry_after: str | None, catalogued: bool
+) -> BackendError:
+    """`retry_after`: the header. `catalogued`: the model's name is ours, so a 404 is not the client's mistake."""
     try:
         body = decoded(upstream, raw)
     except BackendProtocolError:
         body = {}
-    return error_of_status(
-        upstream,
-        response.status,
-        body,
-        retry_after_s=retry_after(response.headers.get("Retry-After")),
-        catalogued=catalogued,
-    )
+    return error_of_status(upstream, status, body, retry_after_s=retry_after_seconds(retry_after), catalogued=catalogued)
 
 
 def error_of_status(
@@ -130,7 +125,7 @@ def _error(body: Json) -> dict[str, Any]:
     return body if isinstance(body.get("message"), str) else {}
 
 
-def retry_after(value: str | None) -> float | None:
+def retry_after_seconds(value: str | None) -> float | None:
     """The seconds in a `Retry-After` header; None for what is no finite number."""
     try:
         seconds = float(value) if value else math.nan

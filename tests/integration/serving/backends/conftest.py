@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from serving.backends.openai_http import ConnectionPool, OpenAIBackend, Timeouts
+from serving.backends.openai_http import OpenAIBackend, Timeouts
+from serving.http.pool import ConnectionPool
 from tests.integration.serving.backends.scripted_server import Script, ScriptedServer
 
 # Generous, so that only a test which wants a time-out meets one, on a loaded machine too.
@@ -24,7 +25,6 @@ async def upstream() -> AsyncIterator[OpenUpstream]:
             timeouts = Timeouts(**{name: options.pop(name, patient) for name, patient in PATIENT.items()})
             server = await held.enter_async_context(ScriptedServer(script).running())
             pool = ConnectionPool(connect_timeout_s=timeouts.connect_s)
-            await pool.start()
             held.push_async_callback(pool.aclose)
             backend = OpenAIBackend(name="near", base_url=server.base_url, pool=pool, timeouts=timeouts, **options)
             return server, backend

@@ -38,7 +38,7 @@ async def collect(reply: Any) -> tuple[list[Json], BackendError | None]:
     except BackendError as error:
         return events, error
     finally:
-        await reply.aclose()
+        reply.close()
     return events, None
 
 
@@ -95,7 +95,7 @@ async def test_events_that_arrive_together_are_one_batch(upstream: OpenUpstream)
     reply = await backend.open(REQUEST)
     assert isinstance(reply, StreamReply)
     assert len(await anext(reply)) >= 3
-    await reply.aclose()
+    reply.close()
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ async def test_closing_early_tells_the_engine_to_stop(upstream: OpenUpstream) ->
     script = Script(chunk("a"), end="hang")
     _, backend = await upstream(script)
     reply = await backend.open(REQUEST)
-    await reply.aclose()
-    await reply.aclose()
+    reply.close()
+    reply.close()
     await asyncio.wait_for(script.client_left.wait(), 10)
 
 
@@ -220,7 +220,7 @@ async def test_a_stream_that_was_not_read_to_its_end_has_produced_what_was_read(
     assert isinstance(reply, StreamReply)
     while reply.produced_chunks == 0:
         await anext(reply)
-    await reply.aclose()
+    reply.close()
     assert (reply.usage, reply.produced_chunks) == (None, 1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.backends.openai_http import ConnectionPool, OpenAIBackend, Timeouts
+from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.errors import (
     BackendError,
     BackendOverloaded,
@@ -16,6 +16,7 @@ from serving.errors import (
     BackendTimeout,
     BackendUnavailable,
 )
+from serving.http.pool import ConnectionPool
 from serving.types import Endpoint, EngineRequest, Usage, WholeReply
 from tests.integration.serving.backends.conftest import OpenUpstream
 from tests.integration.serving.backends.scripted_server import Exchange
@@ -38,7 +39,7 @@ async def say_hi(exchange: Exchange) -> None:
 async def test_a_whole_answer_comes_with_its_usage(upstream: OpenUpstream) -> None:
     server, backend = await upstream(say_hi)
     reply = await backend.open(request(messages=[], seed=2**62))
-    await reply.aclose()
+    reply.close()
     assert isinstance(reply, WholeReply)
     assert reply.body == ANSWER
     assert reply.upstream == "near"
@@ -70,7 +71,7 @@ async def test_usage_is_always_asked_for_on_streams(upstream: OpenUpstream, opti
 
     server, backend = await upstream(stream)
     reply = await backend.open(request(stream=True, stream_options=options))
-    await reply.aclose()
+    reply.close()
     assert server.exchanges[0].body["stream_options"] == {**(options or {}), "include_usage": True}
 
 
@@ -140,11 +141,10 @@ async def test_a_404_blames_the_catalogue_only_where_it_gave_the_name(upstream: 
 
 async def test_a_refused_connection_is_unavailable_and_not_tried_twice(unused_tcp_port: int) -> None:
     pool = ConnectionPool(connect_timeout_s=5)
-    await pool.start()
     timeouts = Timeouts(connect_s=5, first_byte_s=5, between_chunks_s=5, request_s=5)
     address = f"http://127.0.0.1:{unused_tcp_port}/v1"
     backend = OpenAIBackend(name="gone", base_url=address, pool=pool, timeouts=timeouts)
-    with pytest.raises(BackendUnavailable, match=r"^gone is unavailable \(ClientConnectorError\)$"):
+    with pytest.raises(BackendUnavailable, match=r"^gone is unavailable \(ConnectFailed\)$"):
         await backend.open(request())
     with pytest.raises(BackendUnavailable):
         await backend.check()
@@ -180,7 +180,7 @@ async def test_an_upstream_that_breaks_every_connection_is_unavailable(upstream:
     server, backend = await upstream(reset)
     with pytest.raises(BackendUnavailable):
         await backend.open(request())
-    assert len(server.exchanges) == 2
+    assert len(server.exchanges) == 1  # it was new: only a kept connection may have been closed just as it was picked
 
 
 async def test_an_answer_that_breaks_off_is_unavailable_and_not_repeated(upstream: OpenUpstream) -> None:
@@ -221,27 +221,6 @@ async def test_an_engine_that_says_nothing_times_out_and_is_told_to_stop(
     with pytest.raises(BackendTimeout):
         await backend.open(request(stream=stream))
     await asyncio.wait_for(left.wait(), 10)
-
-
-async def test_headers_do_not_start_the_clock_of_the_first_byte_anew(
-    upstream: OpenUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def slow(exchange: Exchange) -> None:
-        await asyncio.sleep(0.2)
-        await exchange.begin_stream()
-        await exchange.client_left()
-
-    _, backend = await upstream(slow, first_byte_s=0.4)
-    timeout_at, deadlines = asyncio.timeout_at, []
-
-    def noted(deadline: float) -> asyncio.Timeout:
-        deadlines.append(deadline)
-        return timeout_at(deadline)
-
-    monkeypatch.setattr("serving.backends.openai_http.asyncio.timeout_at", noted)
-    with pytest.raises(BackendTimeout):
-        await backend.open(request(stream=True))
-    assert deadlines.count(deadlines[0]) == 2  # for the headers, and then for the first event
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -311,9 +290,3 @@ async def test_a_check_waits_no_longer_than_a_connection_may_take(upstream: Open
     _, backend = await upstream(hang, connect_s=0.2)
     with pytest.raises(BackendTimeout):
         await backend.check()
-
-
-async def test_a_pool_that_was_not_started_says_so() -> None:
-    with pytest.raises(RuntimeError, match="has not been started"):
-        _ = ConnectionPool(connect_timeout_s=1).session
-    await ConnectionPool(connect_timeout_s=1).aclose()

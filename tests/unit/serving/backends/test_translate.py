@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import errors
-from serving.backends.translate import answer, decoded, engine_error, error_of_status, retry_after
+from serving.backends.translate import answer, decoded, engine_error, error_of_status, retry_after_seconds
 from serving.errors import (
     BackendError,
     BackendOverloaded,
@@ -104,7 +104,7 @@ def test_an_error_object_that_came_with_status_200(code: object, kind: type[Back
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value) == seconds
+    assert retry_after_seconds(value) == seconds
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"3", b'"x"', b"{", b"\xff", b'{"a":"\xff"}', b"[" * 100_000])
