@@ -2,7 +2,8 @@
 
 While Postgres is away rows wait in memory; more than `max_pending`, or rows still waiting when the process ends, go to
 a spool file in the data folder, which the next batch that succeeds, of any worker, brings in. A row has an id of its
-own, so bringing it in twice bills it once. Only a SIGKILL loses rows: those of the last `flush_interval_s`.
+own, so bringing it in twice bills it once. Only a SIGKILL loses rows: those of the last `flush_interval_s`, or while
+Postgres is away those that wait in memory. A row that Postgres takes for wrong is logged and left out.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _INSERT = """
     ON CONFLICT (id) DO NOTHING
 """
 _BATCH = 1000
+_LONGEST_PAUSE_S = 5.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,6 +57,7 @@ class PostgresLedger:
         self._max_pending = max_pending
         self._pending: list[UsageRow] = []
         self._connection: psycopg.AsyncConnection | None = None
+        self._stopping = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._available: bool | None = None
 
@@ -67,12 +70,13 @@ class PostgresLedger:
 
     async def aclose(self) -> None:
         """Write what is left; what Postgres does not take now goes to the spool."""
+        # Told, not cancelled: a batch that is half written or half spooled is brought to its end.
+        self._stopping.set()
         if self._writer is not None:
-            self._writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._writer
+            await self._writer
         await self._flush()
         await self._to_spool(keep=0)
+        self._on_pending(len(self._pending))
         await self._disconnect()
 
     async def check(self) -> None:
@@ -84,11 +88,17 @@ class PostgresLedger:
 
     async def _run(self) -> None:
         pause_s = self._flush_interval_s
-        while True:
-            await asyncio.sleep(pause_s)
-            pause_s = self._flush_interval_s if await self._flush() else min(5.0, pause_s * 2)
+        while not await self._stopped_within(pause_s):
+            pause_s = self._flush_interval_s if await self._flush() else min(_LONGEST_PAUSE_S, pause_s * 2)
             await self._to_spool(keep=self._max_pending)
             self._on_pending(len(self._pending))
+
+    async def _stopped_within(self, pause_s: float) -> bool:
+        try:
+            async with asyncio.timeout(pause_s):
+                return await self._stopping.wait()
+        except TimeoutError:
+            return False
 
     async def _flush(self) -> bool:
         """Whether Postgres took everything that was waiting, the spool included."""
@@ -108,10 +118,24 @@ class PostgresLedger:
         return True
 
     async def _write(self, rows: Sequence[UsageRow]) -> None:
+        try:
+            await self._insert(rows)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            # Postgres is there and will never take a wrong row: it must not hold up the right ones behind it.
+            if len(rows) == 1:
+                logger.exception("a usage row is wrong and left out", extra={"row": _encode(rows[0]).decode()})
+                self._on_rows("refused", 1)
+                return
+            logger.warning("a batch holds a wrong usage row", extra={"reason": str(error)})
+            for row in rows:
+                await self._write([row])
+        else:
+            self._on_rows("written", len(rows))
+
+    async def _insert(self, rows: Sequence[UsageRow]) -> None:
         assert self._connection is not None  # noqa: S101 - _flush connects first
         async with asyncio.timeout(self._timeout_s):
             await self._connection.execute(_INSERT, (_encode(rows).decode(),))
-        self._on_rows("written", len(rows))
 
     async def _bring_in_spool(self) -> None:
         while (spooled := await asyncio.to_thread(self._spool.take)) is not None:

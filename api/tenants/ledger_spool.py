@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import msgspec
 
 from api.tenants.base import UsageRow
 
+logger = logging.getLogger(__name__)
+
 _SUFFIX = ".json"
 _CLAIMED = ".claimed"
+_UNREADABLE = ".unreadable"
 # A claim older than this belongs to a process that died with it.
 _CLAIM_EXPIRES_S = 120.0
 
@@ -48,18 +53,23 @@ class Spool:
         for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
             claimed = file.with_suffix(_CLAIMED)
             try:
+                os.utime(file)  # before it is claimed, or the claim would look as old as the file for a moment
                 file.rename(claimed)
             except FileNotFoundError:
                 continue
-            os.utime(claimed)
-            return SpooledRows(msgspec.json.decode(claimed.read_bytes(), type=list[UsageRow]), claimed)
+            try:
+                return SpooledRows(msgspec.json.decode(claimed.read_bytes(), type=list[UsageRow]), claimed)
+            except msgspec.MsgspecError:
+                claimed.rename(file.with_suffix(_UNREADABLE))
+                logger.exception("spooled usage rows cannot be read", extra={"file": file.stem + _UNREADABLE})
         return None
 
     def done(self, spooled: SpooledRows) -> None:
         spooled.file.unlink(missing_ok=True)
 
     def put_back(self, spooled: SpooledRows) -> None:
-        spooled.file.rename(spooled.file.with_suffix(_SUFFIX))
+        with suppress(FileNotFoundError):  # the claim expired, and somebody else has it
+            spooled.file.rename(spooled.file.with_suffix(_SUFFIX))
 
     def _free_expired_claims(self) -> None:
         for claimed in self._folder.glob(f"*{_CLAIMED}"):

@@ -1,0 +1,312 @@
+"""The ledger against a real Postgres: every row is billed, once, whatever goes away in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from api.tenants.base import UsageRow
+from api.tenants.ledger import PostgresLedger
+from api.tenants.ledger_spool import Spool
+
+
+def row(**changes: Any) -> UsageRow:
+    fields: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "occurred_at": datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
+        "request_id": "req-1",
+        "tenant": "finsight",
+        "key_id": "k",
+        "endpoint": "chat/completions",
+        "model": "m",
+        "model_version": "1",
+        "upstream": "near",
+        "streamed": True,
+        "outcome": "ok",
+        "prompt_tokens": 10,
+        "cached_tokens": 4,
+        "completion_tokens": 3,
+        "estimated": False,
+        "cost_usd": 0.000123,
+        "duration_s": 0.5,
+        "time_to_first_token_s": 0.1,
+    }
+    return UsageRow(**(fields | changes))
+
+
+class Gate:
+    """A TCP relay before Postgres that can be shut (connections refused and dropped) and opened again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in self._writers:
+                writer.transport.abort()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._server = None
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, up_writer}
+        for source, sink in ((reader, up_writer), (up_reader, writer)):
+            task = asyncio.create_task(_pump(source, sink))
+            self._tasks.add(task)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    except ConnectionError:
+        pass
+    finally:
+        sink.close()
+
+
+class Office:
+    """A database, a spool, and ledgers that share them."""
+
+    def __init__(self, database_url: str, folder: Path, gate: Gate) -> None:
+        self.database_url = database_url
+        self.folder = folder
+        self.gate = gate
+        self.rows: Counter[str] = Counter()
+        self.pending = 0
+
+    @property
+    def gated_url(self) -> str:
+        return psycopg.conninfo.make_conninfo(
+            self.database_url, host="127.0.0.1", hostaddr="127.0.0.1", port=self.gate.port
+        )
+
+    def ledger(self, **options: Any) -> PostgresLedger:
+        defaults: dict[str, Any] = {"database_url": self.gated_url, "flush_interval_s": 0.02, "timeout_s": 10.0}
+        return PostgresLedger(
+            spool=Spool(self.folder), on_rows=self._on_rows, on_pending=self._on_pending, **(defaults | options)
+        )
+
+    def _on_rows(self, to: str, count: int) -> None:
+        self.rows[to] += count
+
+    def _on_pending(self, count: int) -> None:
+        self.pending = count
+
+    @asynccontextmanager
+    async def working(self, **options: Any) -> AsyncIterator[PostgresLedger]:
+        ledger = self.ledger(**options)
+        await ledger.start()
+        try:
+            yield ledger
+        finally:
+            await ledger.aclose()
+
+    async def ids(self) -> list[str]:
+        async with await psycopg.AsyncConnection.connect(self.database_url) as connection:
+            found = await connection.execute("SELECT id::text FROM usage_ledger ORDER BY request_id, id")
+            return [name for (name,) in await found.fetchall()]
+
+    def spooled(self) -> list[Path]:
+        return sorted(self.folder.glob("*")) if self.folder.exists() else []
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event to tell
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+    """Behind a gate, with an empty ledger."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("DROP TABLE IF EXISTS usage_ledger")
+        info = connection.info
+        gate = Gate(info.host, info.port)
+    await gate.open()
+    yield Office(database_url, tmp_path / "spool", gate)
+    await gate.shut()
+
+
+async def test_every_field_arrives_as_it_was(office: Office) -> None:
+    sent = row(time_to_first_token_s=None, outcome="cancelled", estimated=True)
+    async with office.working() as ledger:
+        ledger.record(sent)
+        await until(lambda: office.rows["written"] == 1)
+    async with await psycopg.AsyncConnection.connect(office.database_url) as connection:
+        found = await connection.execute("SELECT * FROM usage_ledger")
+        assert found.description is not None
+        names = [column.name for column in found.description]
+        [values] = await found.fetchall()
+    stored = dict(zip(names, values, strict=True))
+    expected = msgspec.structs.asdict(sent) | {"id": uuid.UUID(sent.id)}
+    assert float(stored.pop("cost_usd")) == expected.pop("cost_usd")
+    assert stored == expected
+
+
+async def test_what_is_recorded_last_is_written_on_closing(office: Office) -> None:
+    async with office.working(flush_interval_s=3600) as ledger:
+        rows = [row() for _ in range(2500)]  # more than one batch
+        for one in rows:
+            ledger.record(one)
+    assert sorted(await office.ids()) == sorted(one.id for one in rows)
+    assert office.rows == {"written": 2500}
+    assert office.pending == 0
+    assert office.spooled() == []
+
+
+async def test_a_ledger_that_never_started_still_writes_on_closing(office: Office) -> None:
+    ledger = office.ledger()
+    ledger.record(row())
+    await ledger.aclose()
+    assert len(await office.ids()) == 1
+
+
+async def test_rows_wait_while_postgres_is_away_and_arrive_when_it_is_back(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "api.tenants.ledger")
+    async with office.working() as ledger:
+        ledger.record(row(request_id="1"))
+        await until(lambda: office.rows["written"] == 1)
+        await office.gate.shut()
+        ledger.record(row(request_id="2"))
+        await until(lambda: office.pending == 1)
+        ledger.record(row(request_id="3"))
+        await office.gate.open()
+        await until(lambda: office.rows["written"] == 3)
+        await until(lambda: office.pending == 0)
+    assert len(await office.ids()) == 3
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "Postgres is away: usage rows wait",
+        "Postgres is back: usage rows are written again",
+    ]
+
+
+async def test_a_ledger_starts_without_postgres(office: Office) -> None:
+    await office.gate.shut()
+    async with office.working() as ledger:
+        ledger.record(row())
+        await until(lambda: office.pending == 1)
+        await office.gate.open()
+        await until(lambda: office.rows["written"] == 1)
+
+
+async def test_what_postgres_does_not_take_at_the_end_is_spooled_and_brought_in_by_another(office: Office) -> None:
+    await office.gate.shut()
+    rows = [row(request_id=f"{number}") for number in range(3)]
+    async with office.working() as ledger:
+        for one in rows:
+            ledger.record(one)
+    assert office.rows == {"spooled": 3}
+    assert len(office.spooled()) == 1
+    await office.gate.open()
+    async with office.working():
+        await until(lambda: office.rows["written"] == 3)
+    assert await office.ids() == [one.id for one in rows]
+    assert office.spooled() == []
+
+
+async def test_rows_beyond_what_memory_may_hold_are_spooled_meanwhile(office: Office) -> None:
+    await office.gate.shut()
+    async with office.working(max_pending=5) as ledger:
+        for number in range(12):
+            ledger.record(row(request_id=f"{number:02}"))
+        await until(lambda: office.rows["spooled"] == 7)
+        await until(lambda: office.pending == 5)
+        await office.gate.open()
+        await until(lambda: office.rows["written"] == 12)
+    assert len(await office.ids()) == 12
+
+
+async def test_a_spool_that_was_half_brought_in_bills_nothing_twice(office: Office) -> None:
+    rows = [row() for _ in range(5)]
+    async with office.working() as ledger:
+        for one in rows[:3]:
+            ledger.record(one)
+    Spool(office.folder).put(rows)
+    Spool(office.folder).put(rows[2:])
+    async with office.working():
+        await until(lambda: office.spooled() == [])
+    assert sorted(await office.ids()) == sorted(one.id for one in rows)
+
+
+async def test_two_workers_share_a_table_that_neither_has_made_and_a_spool(office: Office) -> None:
+    spooled = [row() for _ in range(30)]
+    for one in spooled:
+        Spool(office.folder).put([one])
+    own = [row() for _ in range(40)]
+    async with office.working() as first, office.working() as second:
+        for number, one in enumerate(own):
+            (first if number % 2 else second).record(one)
+        await until(lambda: office.rows["written"] == 70)
+    assert sorted(await office.ids()) == sorted(one.id for one in spooled + own)
+    assert office.spooled() == []
+
+
+async def test_a_row_that_postgres_never_takes_holds_up_no_other(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = row(prompt_tokens=2**31, request_id="wrong")
+    nul = row(request_id="a\x00b")
+    async with office.working() as ledger:
+        for one in (row(), wrong, nul, row()):
+            ledger.record(one)
+        await until(lambda: office.rows["written"] == 2)
+        await until(lambda: office.pending == 0)
+    assert office.rows == {"written": 2, "refused": 2}
+    assert len(await office.ids()) == 2
+    assert [entry.levelno for entry in caplog.records].count(logging.ERROR) == 2
+    assert wrong.id in [msgspec.json.decode(vars(entry).get("row", "{}")).get("id") for entry in caplog.records]
+
+
+async def test_an_unreadable_spool_file_does_not_stop_the_writer(office: Office) -> None:
+    office.folder.mkdir()
+    (office.folder / "1-broken.json").write_bytes(b"[{")
+    async with office.working() as ledger:
+        ledger.record(row())
+        await until(lambda: office.rows["written"] == 1)
+        await until(lambda: [file.suffix for file in office.spooled()] == [".unreadable"])
+        ledger.record(row())
+        await until(lambda: office.rows["written"] == 2)
+
+
+async def test_rows_stay_in_memory_when_even_the_disk_refuses(office: Office) -> None:
+    await office.gate.shut()
+    office.folder.touch()  # a file where the folder should be
+    async with office.working(max_pending=1) as ledger:
+        for _ in range(3):
+            ledger.record(row())
+        await until(lambda: office.pending == 3)
+        office.folder.unlink()
+        await office.gate.open()
+        await until(lambda: office.rows["written"] == 3)
+
+
+async def test_check_says_whether_postgres_answers(office: Office) -> None:
+    await office.ledger().check()
+    await office.gate.shut()
+    with pytest.raises(psycopg.OperationalError):
+        await office.ledger().check()
