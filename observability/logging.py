@@ -26,11 +26,10 @@ _FLUSH_INTERVAL_S = 0.2
 # in a URL, a vendor's API key. Each begins with a literal or a small set, which `re` finds fast: every access log line
 # passes here. None takes a quote that ends a string of JSON, or the backslash before one, so a line of JSON stays one.
 _VALUE = r"[^\s\"'\\,;&]+"
+_QUOTE = r"(?:(?:\\\\)*\\[\"']|')?"  # a quote inside a string of JSON: an odd number of backslashes before it
 _SECRETS = (
     re.compile(r"([Bb](?i:earer)\s+)" + _VALUE),
-    re.compile(
-        r"([PpAa](?i:assword|pi[_-]?key)(?:\"\s*:\s*\"|(?:\\+[\"']|')?\s*[=:]\s*(?:\\+[\"']|')?))" + _VALUE,
-    ),
+    re.compile(r"([PpAa](?i:assword|pi[_-]?key)(?:\"\s*:\s*\"|" + _QUOTE + r"\s*[=:]\s*" + _QUOTE + "))" + _VALUE),
     re.compile(r"(://[^:@/\s\"\\]*:)[^@/\s\"\\]+(?=@)"),
     re.compile(r"()[spr](?<!\w[spr])k-[\w-]{8,}"),
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from observability.context import request_id
@@ -122,7 +122,10 @@ TEXTS = st.text(alphabet=st.characters(codec=None), max_size=60) | st.lists(
 ).map("".join)
 
 
+@settings(max_examples=300)
 @given(message=TEXTS, extra=TEXTS, request=TEXTS)
+@example(message="password=", extra="password=\\", request='password\\"')
+@example(message='"password":', extra='api_key="', request="Bearer \\")
 def test_every_line_is_one_json_object(message: str, extra: str, request: str) -> None:
     token = request_id.set(request)
     try:
