@@ -36,7 +36,7 @@ def test_completions(openai_client: openai.OpenAI, client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize("include_usage", [False, True])
-def test_streamed_completions(client: httpx.Client, include_usage: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_streamed_completions(client: httpx.Client, include_usage: bool) -> None:
     wish: dict[str, Any] = {"stream_options": {"include_usage": True}} if include_usage else {}
     request = {"model": MODEL, "prompt": "Once upon a time", "max_tokens": 8, "seed": 1}
     whole = client.post(COMPLETIONS, json=request).json()

@@ -52,7 +52,7 @@ def limited(gateways: GatewayFactory, own_redis: ServiceProcess) -> Iterator[Gat
 
 
 class Load:
-    """Clients that ask one thing after another, each over a connection, and so with a worker, of its own."""
+    """Clients that ask one thing after another, each time over a new connection: so all workers get some."""
 
     def __init__(self, clients: Sequence[httpx.AsyncClient]) -> None:
         self.statuses: Counter[int] = Counter()
@@ -75,7 +75,7 @@ class Load:
     async def _ask(self, client: httpx.AsyncClient) -> None:
         while True:
             began = time.monotonic()
-            answer = await client.post(CHAT, json=SHORT)
+            answer = await client.post(CHAT, json=SHORT, headers={"Connection": "close"})
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.statuses[answer.status_code] += 1
             async with self._answered:
@@ -117,11 +117,13 @@ async def test_limits_hold_and_everybody_is_answered(
             await load.until(429, count=load.statuses[429] + 30)
     finally:
         await asyncio.gather(*(client.aclose() for client in clients))
-    slowest_s = load.slowest_s
+    admitted, slowest_s = load.statuses[200], load.slowest_s
     logger.info("%s: degraded in %.2f s, back in %.2f s, slowest answer %.2f s", how, lost_s, found_s, slowest_s)
     # All of it took far less than a minute, so one window holds every success: before, meanwhile and after.
     assert load.statuses.keys() == {200, 429}
-    assert RPM // 2 <= load.statuses[200] <= RPM
+    # Alone each worker grants its share. The first that returns to Redis finds there only what it and the past have
+    # told, until the others have returned too; so a limit may be exceeded, but never by as much again.
+    assert RPM // 2 <= admitted < 2 * RPM
     assert slowest_s < 5
     log = limited.log()
     assert "Redis is away" in log

@@ -75,7 +75,7 @@ def check_refusal(answer: httpx.Response, status: int, code: str | None) -> None
 def test_a_failure_before_the_first_byte_is_a_clear_error(
     faulty_client: httpx.Client,
     name: str,
-    stream: bool,  # noqa: FBT001 - a parameter of the test
+    stream: bool,
 ) -> None:
     _, status, code = BEFORE_THE_FIRST_BYTE[name]
     check_refusal(ask(faulty_client, name, stream=stream), status, code)
@@ -179,7 +179,7 @@ def test_a_faulty_mock_engine_before_the_first_byte(
     engine: Engine,
     switches: dict[str, Any],
     status: int,
-    stream: bool,  # noqa: FBT001 - a parameter of the test
+    stream: bool,
 ) -> None:
     engine.put_faults(**switches)
     answer = ask(faulty_client, "mock", stream=stream)
