@@ -116,7 +116,9 @@ def _chat_logprobs(logprobs: Json | None) -> None:
     logprobs.setdefault("content", None)
     logprobs.setdefault("refusal", None)
     for entry in logprobs["content"] or ():
-        for token in (entry, *entry.setdefault("top_logprobs", [])):
+        if entry.get("top_logprobs") is None:
+            entry["top_logprobs"] = []
+        for token in (entry, *entry["top_logprobs"]):
             token.setdefault("bytes", None)
 
 

@@ -29,10 +29,18 @@ class _Logprobs(Struct):
     content: list[_TokenLogprob] | None = None
 
 
+class _ToolCall(Struct):
+    function: Json | None = None
+
+
+class _Message(Struct):
+    tool_calls: list[_ToolCall] | None = None
+
+
 class _Choice(Struct):
     index: int | None = None
-    delta: Json | None = None
-    message: Json | None = None
+    delta: _Message | None = None
+    message: _Message | None = None
     logprobs: _Logprobs | None = None
 
 
@@ -84,7 +92,9 @@ def failed_response(
         body = decoded(upstream, raw)
     except BackendProtocolError:
         body = {}
-    return error_of_status(upstream, status, body, retry_after_s=retry_after_seconds(retry_after), catalogued=catalogued)
+    return error_of_status(
+        upstream, status, body, retry_after_s=retry_after_seconds(retry_after), catalogued=catalogued
+    )
 
 
 def error_of_status(

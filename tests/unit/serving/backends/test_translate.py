@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"3", b'"x"', b"{", b"\xff", b'{"a":"\xff"}', b"[" * 100_000])
 def test_what_is_no_json_object_is_a_protocol_error(raw: bytes) -> None:
-    with pytest.raises(BackendProtocolError, match="^u sent "):
+    with pytest.raises(BackendProtocolError, match=r"^u sent "):
         decoded("u", raw)
 
 
@@ -124,6 +125,9 @@ def test_what_is_no_json_object_is_a_protocol_error(raw: bytes) -> None:
         {"choices": [{"index": "0"}]},
         {"choices": [{"delta": "text"}]},
         {"choices": [{"message": []}]},
+        {"choices": [{"delta": {"tool_calls": {}}}]},
+        {"choices": [{"message": {"tool_calls": ["call"]}}]},
+        {"choices": [{"message": {"tool_calls": [{"function": "f"}]}}]},
         {"choices": [{"logprobs": []}]},
         {"choices": [{"logprobs": {"content": {}}}]},
         {"choices": [{"logprobs": {"content": [1]}}]},
@@ -147,6 +151,7 @@ def test_an_answer_whose_parts_are_of_other_kinds_is_a_protocol_error(body: obje
         {"choices": [{"delta": None, "message": None, "logprobs": None, "index": None}]},
         {"choices": [{"delta": {}, "logprobs": {"content": [{"top_logprobs": None}], "refusal": None}}]},
         {"choices": [{"logprobs": {"tokens": ["a"], "top_logprobs": [{"a": 0.1}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": None}]}, "message": {"tool_calls": None}}]},
         {"usage": {"prompt_tokens": 1.0, "completion_tokens": None}},
         {"data": [{"embedding": "AAAA"}], "anything": [1, {}]},
         {"error": "broken", "choices": 3},  # an error is one whatever is beside it
@@ -158,10 +163,8 @@ def test_what_engines_send_is_an_answer(body: object) -> None:
 
 @given(body=JSON)
 def test_no_json_of_an_engine_does_anything_but_decode_or_be_a_protocol_error(body: object) -> None:
-    try:
+    with suppress(BackendProtocolError):
         answer("u", json.dumps(body).encode())
-    except BackendProtocolError:
-        pass
 
 
 @given(status=st.integers(100, 999), body=st.dictionaries(st.sampled_from(["error", "message", "code"]), JSON))
