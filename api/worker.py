@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import threading
-import time
+from multiprocessing.process import BaseProcess
 
 from starlette.types import ASGIApp
 
@@ -14,16 +15,14 @@ from api.app import create_app
 from api.settings import LogFormat, Settings
 from observability.logging import configure_logging
 
-_PARENT_CHECK_S = 1.0
-
 
 def application() -> ASGIApp:
     """What uvicorn calls in each worker."""
     settings = Settings.load()
     as_json = settings.logs.log_format is LogFormat.JSON
     log = configure_logging(level=settings.logs.log_level, as_json=as_json)
-    if settings.gateway.workers > 1:
-        _end_with(os.getppid())
+    if (parent := multiprocessing.parent_process()) is not None:
+        _end_with(parent)
     app = create_app(settings, write_event=log.write_event if as_json else None)
     _spare_the_garbage_collector()
     return app
@@ -39,12 +38,11 @@ def _spare_the_garbage_collector() -> None:
     gc.set_threshold(20_000, 50, 50)
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: BaseProcess) -> None:
     """Stop as if told to when the parent process is gone: a killed parent must not leave workers on its port."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_CHECK_S)
+        parent.join()  # returns at once for a parent that was gone before this worker had begun
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.embedded.processes import session_members
 from tests.acceptance.gateway.ledger_rows import LedgerRows
 from tests.acceptance.gateway.openai_wire import ERROR, conforms, sse_chunks, sse_payloads
 from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
@@ -187,7 +188,12 @@ def test_a_stream_of_a_killed_worker_is_not_taken_for_whole(patient: Gateway, en
     eventually(patient.in_flight, until=lambda count: count == 0)
 
 
-def test_workers_do_not_outlive_a_killed_parent(patient: Gateway) -> None:
-    assert len(patient.workers()) == 2
-    patient.process.kill()
-    eventually(lambda: refuses_connections(patient), until=bool)
+@pytest.mark.parametrize("workers", [2, 6])
+def test_workers_do_not_outlive_a_killed_parent(gateways: GatewayFactory, workers: int) -> None:
+    # The gateway is ready with its first worker; of six the others are still on their way when the parent dies.
+    gateway = gateways.start(WORKERS=workers)
+    assert len(gateway.workers()) == workers
+    gateway.process.kill()
+    eventually(lambda: refuses_connections(gateway), until=bool, within_s=20)
+    eventually(lambda: session_members(gateway.process.pid), until=lambda pids: pids == [], within_s=20)
+    gateways.stop(gateway)
