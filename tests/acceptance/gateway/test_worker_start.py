@@ -31,6 +31,6 @@ async def failing_application(scope: dict[str, object], receive: object, send: o
 def test_a_gateway_whose_workers_cannot_start_ends_with_1() -> None:
     application = "tests.acceptance.gateway.test_worker_start:failing_application"
     command = [sys.executable, "-c", PARENT, application, str(free_port())]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own code
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1, ended.stderr
     assert "the store could not be opened" in ended.stderr
