@@ -25,7 +25,10 @@ class Deadline:
             raise RuntimeError("a deadline needs a task that it can cancel")
         self._task = task
         self._cancelling = task.cancelling()
-        self._timer = task.get_loop().call_at(self._when, self._expire)
+        loop = task.get_loop()
+        # A timer for a moment that has passed would come too late for a block that waits one turn of the loop.
+        past = self._when <= loop.time()
+        self._timer = loop.call_soon(self._expire) if past else loop.call_at(self._when, self._expire)
         return self
 
     def __exit__(

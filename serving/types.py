@@ -82,18 +82,24 @@ class Held:
 
     def move_to(self, other: Held) -> None:
         """`other` holds it all from now on, to be released before what `other` holds already."""
-        other._releases += self._releases
-        self._releases = []
+        releases, self._releases = self._releases, []
+        other._releases += releases
 
     def release(self) -> None:
-        """Release everything, whatever fails; the first failure is raised when all have had their turn."""
-        failure: Exception | None = None
+        """Release everything, whatever fails; the first failure is raised when all have had their turn.
+
+        The others are told in its notes.
+        """
+        failure: BaseException | None = None
         while self._releases:
             release, arguments = self._releases.pop()
             try:
                 release(*arguments)
-            except Exception as error:  # noqa: BLE001 - raised below
-                failure = failure or error
+            except BaseException as error:  # noqa: BLE001 - raised below
+                if failure is None:
+                    failure = error
+                else:
+                    failure.add_note(f"Another release failed too: {error!r}")
         if failure is not None:
             raise failure
 

@@ -9,7 +9,7 @@ from resilience.deadline import Deadline
 from serving.backends.sse import EventBufferOverflowError, EventParser
 from serving.backends.translate import answer, engine_error
 from serving.errors import BackendError, BackendInterrupted, BackendProtocolError, BackendRejected
-from serving.http.connection import Response
+from serving.http.response import Response
 from serving.types import Json
 
 _DONE = b"[DONE]"

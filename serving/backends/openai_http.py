@@ -12,8 +12,8 @@ from resilience.deadline import Deadline
 from serving.backends.event_stream import EventStream
 from serving.backends.translate import answer, decoded, engine_error, failed_response
 from serving.errors import BackendError, BackendRejected, BackendTimeout, BackendUnavailable
-from serving.http.connection import Response
 from serving.http.pool import ConnectionPool, Origin
+from serving.http.response import Response
 from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
 
 _encode = msgspec.json.Encoder().encode

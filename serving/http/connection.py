@@ -9,81 +9,9 @@ from typing import cast
 import httptools
 
 from serving.http.errors import ConnectionLost, HttpError, MalformedResponse
+from serving.http.response import Response
 
-# A reader this far behind stops the engine from sending; it goes on when the reader has caught up.
-_HIGH_WATER_BYTES = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
-
-
-class Response:
-    """One answer. Read it to its end, or close it, which closes the connection and so stops the engine."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._parts: list[bytes] = []
-        self._buffered = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._failure: HttpError | None = None
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        """Names in lower case; of a header that came twice the last."""
-        self.complete = False
-
-    async def head(self) -> None:
-        """Wait for status and headers. Raises HttpError."""
-        while not self.status:
-            await self._wait()
-
-    async def read(self) -> bytes:
-        """The rest of the body. Raises HttpError."""
-        while not self.complete:
-            self._connection.resume_reading()
-            await self._wait()
-        return self._take()
-
-    async def read_some(self) -> bytes:
-        """What has arrived of the body since, at least a byte; empty at its end. Raises HttpError."""
-        while not self._parts and not self.complete:
-            self._connection.resume_reading()
-            await self._wait()
-        return self._take()
-
-    def close(self) -> None:
-        if not self.complete:
-            self._connection.abort()
-
-    def arrived(self, status: int) -> None:
-        self.status = status
-        self._wake()
-
-    def feed(self, part: bytes) -> bool:
-        """Whether the reader is too far behind."""
-        self._parts.append(part)
-        self._buffered += len(part)
-        self._wake()
-        return self._buffered > _HIGH_WATER_BYTES
-
-    def end(self, failure: HttpError | None = None) -> None:
-        self._failure = failure
-        self.complete = failure is None
-        self._wake()
-
-    def _take(self) -> bytes:
-        parts, self._parts, self._buffered = self._parts, [], 0
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def _wait(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._waiter = self._connection.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class Connection(asyncio.Protocol):
@@ -97,6 +25,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._response: Response | None = None
         self._headers: dict[bytes, bytes] = {}
+        # Received since the request was sent, or since the last part of a body: a head, trailers, sizes of chunks.
         self._head_bytes = 0
         self._ends_with_connection = False
         self._paused = False
@@ -106,16 +35,19 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def request(self, head: bytes, body: bytes) -> Response:
-        """Send a request: `head` with its empty line. The connection must be usable and idle."""
-        if self._transport is None or self._response is not None:
+        """Send a request, `head` with its empty line, on an idle connection. Raises ConnectionLost if it is closed."""
+        if self._response is not None:
             raise RuntimeError("the connection is not idle")
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionLost("the connection was closed before the request was sent", answered=False)
+        self._head_bytes = 0
         self._response = response = Response(self)
         self._transport.writelines((head, body))
         return response
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        """Close now. A response that is under way fails at once and never looks whole."""
+        self._fail(ConnectionLost("the connection was closed on this side", answered=True))
 
     def resume_reading(self) -> None:
         if self._paused and self._transport is not None and not self._transport.is_closing():
@@ -128,73 +60,109 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
     def data_received(self, data: bytes) -> None:
-        if self._response is None:
+        response = self._response
+        if response is None:
             # Nobody asked: what follows could be taken for the answer to the next request.
             self.abort()
             return
         try:
+            if self._head_bytes + len(data) > _MAX_HEAD_BYTES and not response.status:
+                data = self._feed_head(response, data)
+            self._head_bytes += len(data)  # a part of a body sets it back
             self._parser.feed_data(data)
-            self._bound_head(len(data))
+            if self._head_bytes > _MAX_HEAD_BYTES and response is self._response:
+                raise MalformedResponse(f"more than {_MAX_HEAD_BYTES} bytes arrived without any of the body")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, MalformedResponse) as error:
-            self._fail(MalformedResponse(f"not an HTTP response: {error}"))
+            self._fail(_malformed(error))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+    def eof_received(self) -> None:
+        """The server sends no more, so it is of no use to us, even if it might still read."""
         response = self._response
-        if response is None:
-            return
-        if exc is None and response.status and self._ends_with_connection:
+        if response is not None and response.status and self._ends_with_connection:
             self._response = None
             response.end()
-        else:
-            answered = bool(response.status or self._head_bytes)
-            self._fail(ConnectionLost("the connection was closed before the answer was whole", answered=answered))
+        self._lost(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(exc)
+        self._transport = None
+        # It holds our methods: a cycle, which would have to wait for the garbage collector.
+        del self._parser
 
     # httptools
+
+    def on_message_begin(self) -> None:
+        if self._response is None:
+            # Also when only its first byte is here: the rest would be taken for the answer to the next request.
+            raise MalformedResponse("a second answer follows the one that was asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        response = self._response
-        if response is None:
-            raise MalformedResponse("a response that nobody asked for")
-        if status >= 200:
-            headers, self._headers = self._headers, {}
-            chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
-            self._ends_with_connection = not chunked and b"content-length" not in headers
-            response.headers = headers
-            response.arrived(status)
+        headers, self._headers = self._headers, {}
+        if 100 <= status < 200:
+            return  # the real answer follows; httptools refuses a 101, after which none would
+        encoding = headers.get(b"transfer-encoding")
+        if status < 100 or (encoding is not None and encoding.strip().lower() != b"chunked"):
+            raise MalformedResponse(f"status {status} with transfer-encoding {encoding!r} is not understood")
+        self._ends_with_connection = encoding is None and b"content-length" not in headers
+        if self._response is not None:
+            self._response.arrived(status, headers)
 
     def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
         if self._response is not None and self._response.feed(body) and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        response = self._response
-        self._headers = {}
-        self._head_bytes = 0
+        self._headers = {}  # of trailers
+        response, transport = self._response, self._transport
         if response is None or not response.status:
-            return  # an informational response: the real one follows
+            return  # an informational response
         self._response = None
-        reusable = self._parser.should_keep_alive() and not self._ends_with_connection
         response.end()
-        if reusable and self.usable:
+        # A server that answered before it had read the request may never read the rest.
+        sent = transport is not None and not transport.get_write_buffer_size()
+        if sent and self.usable and self._parser.should_keep_alive():
             self.resume_reading()
             self._on_idle(self)
         else:
             self.abort()
 
-    def _bound_head(self, received: int) -> None:
-        if self._response is not None and not self._response.status:
-            self._head_bytes += received
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                raise MalformedResponse(f"its head is larger than {_MAX_HEAD_BYTES} bytes")
+    def _feed_head(self, response: Response, data: bytes) -> bytes:
+        """Feed as much as a head may have; what is left of `data` when it has ended there. Raises MalformedResponse."""
+        room = _MAX_HEAD_BYTES - self._head_bytes
+        self._parser.feed_data(data[:room])
+        if not response.status:
+            raise MalformedResponse(f"the head is larger than {_MAX_HEAD_BYTES} bytes")
+        return data[room:]
+
+    def _lost(self, cause: Exception | None) -> None:
+        response = self._response
+        if response is None:
+            self.abort()
+            return
+        answered = bool(response.status or self._head_bytes)
+        error = ConnectionLost("the connection was closed before the answer was whole", answered=answered)
+        error.__cause__ = cause
+        self._fail(error)
 
     def _fail(self, error: HttpError) -> None:
         response, self._response = self._response, None
-        self.abort()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.abort()
         if response is not None:
             response.end(error)
+
+
+def _malformed(error: Exception) -> MalformedResponse:
+    """From what the parser raised; what its callbacks raised, it hides in the context of its own error."""
+    refused = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
+    if isinstance(refused, MalformedResponse):
+        return refused
+    malformed = MalformedResponse(f"not an HTTP/1.1 response: {error}")
+    malformed.__cause__ = error
+    return malformed

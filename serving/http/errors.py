@@ -3,7 +3,8 @@
 HttpError
 ├── ConnectFailed           nobody listens, no such host, TLS refused
 ├── ConnectionLost          ended before the answer was whole; `answered` when part of it had come
-└── MalformedResponse       what came is not HTTP/1.1
+├── MalformedResponse       what came is not HTTP/1.1, or more than was asked for
+└── BodyTooLarge            more than the reader would take
 """
 
 from __future__ import annotations
@@ -24,4 +25,8 @@ class ConnectionLost(HttpError):
 
 
 class MalformedResponse(HttpError):
+    pass
+
+
+class BodyTooLarge(HttpError):
     pass

@@ -8,11 +8,12 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from serving.http.connection import Connection, Response
+from serving.http.connection import Connection
 from serving.http.errors import ConnectFailed, ConnectionLost
+from serving.http.response import Response
 
 # Below the 5 s after which uvicorn, so vLLM, closes an idle connection: a request sent just then would be lost.
-_IDLE_S = 4.0
+_KEEP_IDLE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Origin:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an http(s) URL")
         tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls)
+        host = parts.hostname.encode("idna").decode()  # bücher.example is xn--bcher-kva.example to DNS and in `Host`
+        return cls(host, parts.port or (443 if tls else 80), tls)
 
     @property
     def authority(self) -> str:
@@ -40,11 +42,15 @@ class Origin:
 class ConnectionPool:
     """Belongs to one event loop. Unbounded: admission bounds how many requests there are."""
 
-    def __init__(self, *, connect_timeout_s: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, connect_timeout_s: float, keep_idle_s: float = _KEEP_IDLE_S, tls: ssl.SSLContext | None = None
+    ) -> None:
         """`tls`: None verifies certificates against the system's authorities."""
         self._connect_timeout_s = connect_timeout_s
+        self._keep_idle_s = keep_idle_s
         self._tls = tls
         self._idle: dict[Origin, deque[Connection]] = {}
+        self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def request(self, origin: Origin, head: bytes, body: bytes) -> Response:
@@ -64,20 +70,25 @@ class ConnectionPool:
         return await _answered(connection.request(head, body))
 
     async def aclose(self) -> None:
-        """Close what is idle; connections in use end with their responses."""
+        """Close what is idle; connections in use are closed when their responses end."""
         self._closed = True
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.abort()
-        self._idle.clear()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().abort()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next turn, which may be its last
 
     def _kept(self, origin: Origin) -> Connection | None:
         """The connection used last, so that those that are not needed grow old and go."""
         idle = self._idle.get(origin)
-        now_s = asyncio.get_running_loop().time()
+        if not idle:
+            return None
+        oldest_s = asyncio.get_running_loop().time() - self._keep_idle_s
         while idle:
             connection = idle.pop()
-            if connection.usable and now_s - connection.idle_since_s < _IDLE_S:
+            if connection.usable and connection.idle_since_s > oldest_s:
                 return connection
             connection.abort()
         return None
@@ -87,13 +98,13 @@ class ConnectionPool:
         idle = self._idle.setdefault(origin, deque())
 
         def keep(connection: Connection) -> None:
-            connection.idle_since_s = now_s = loop.time()
-            while idle and (not idle[0].usable or now_s - idle[0].idle_since_s >= _IDLE_S):
-                idle.popleft().abort()
             if self._closed:
                 connection.abort()
-            else:
-                idle.append(connection)
+                return
+            connection.idle_since_s = loop.time()
+            idle.append(connection)
+            if self._sweep is None:
+                self._sweep = loop.call_later(self._keep_idle_s, self._close_old, loop)
 
         try:
             async with asyncio.timeout(self._connect_timeout_s):
@@ -103,11 +114,20 @@ class ConnectionPool:
                     origin.port,
                     ssl=self._context() if origin.tls else None,
                 )
-        except TimeoutError:
-            raise
-        except (OSError, ssl.SSLError) as error:
-            raise ConnectFailed(f"cannot connect: {error}") from error
+        except TimeoutError as error:
+            raise TimeoutError(f"no connection to {origin.authority} in {self._connect_timeout_s} s") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: the resolver's, of a name that cannot be one
+            raise ConnectFailed(f"cannot connect to {origin.authority}: {error}") from error
         return connection
+
+    def _close_old(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Servers close idle connections by themselves, but not all do; and what they closed need not be kept."""
+        oldest_s = loop.time() - self._keep_idle_s
+        for idle in self._idle.values():
+            while idle and idle[0].idle_since_s <= oldest_s:
+                idle.popleft().abort()
+        left = [idle[0].idle_since_s for idle in self._idle.values() if idle]
+        self._sweep = loop.call_at(min(left) + self._keep_idle_s, self._close_old, loop) if left else None
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
