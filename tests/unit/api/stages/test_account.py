@@ -1,0 +1,159 @@
+"""What goes on the bill, to the token, and into the metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.call import Call
+from api.stages.account import Accounting
+from observability.metrics import Metrics
+from serving.types import StreamReply, Usage, WholeReply
+from tests.unit.api.fakes import CHAT, MemoryLedger, call, catalogue, model, read_call
+
+
+class Books:
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger()
+        self.metrics = Metrics()
+        self.accounting = Accounting(ledger=self.ledger, metrics=self.metrics)
+
+    def total(self, name: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.metrics.exposition().decode())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+
+async def answered(usage: Usage | None, *, stream: bool = False, chunks: int = 0) -> Call:
+    offered = catalogue(model("fast"))
+    served = await read_call({**CHAT, "stream": stream}, offered=offered)
+    served.served_model = served.model
+    if stream:
+        served.reply = StreamReply(upstream="near", frames=_no_frames(), usage=usage, produced_chunks=chunks)
+    else:
+        served.reply = WholeReply(upstream="near", body={}, usage=usage)
+    return served
+
+
+async def _no_frames() -> Any:
+    return
+    yield
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_usd"),
+    [
+        (Usage(prompt_tokens=1_000_000), 1.0),
+        (Usage(completion_tokens=1_000_000), 10.0),
+        (Usage(prompt_tokens=1_000_000, cached_tokens=1_000_000), 0.1),
+        (Usage(prompt_tokens=300, cached_tokens=100, completion_tokens=50), (200 * 1 + 100 * 0.1 + 50 * 10) / 1e6),
+        (Usage(), 0.0),
+    ],
+)
+async def test_the_price_is_that_of_computed_cached_and_written_tokens(usage: Usage, cost_usd: float) -> None:
+    books = Books()
+    books.accounting.bill(await answered(usage))
+    [row] = books.ledger.rows
+    assert row.cost_usd == pytest.approx(cost_usd)
+    assert (row.prompt_tokens, row.cached_tokens, row.completion_tokens) == (
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        usage.completion_tokens,
+    )
+    assert not row.estimated
+    assert books.total("gateway_tokens_total", kind="prefill") == usage.prompt_tokens - usage.cached_tokens
+    assert books.total("gateway_tokens_total", kind="cached") == usage.cached_tokens
+    assert books.total("gateway_tokens_total", kind="decode") == usage.completion_tokens
+    assert books.total("gateway_cost_usd_total") == pytest.approx(cost_usd)
+
+
+async def test_a_row_says_who_asked_for_what_and_what_came_of_it() -> None:
+    books = Books()
+    served = await answered(Usage(prompt_tokens=1, completion_tokens=1), stream=True)
+    served.first_output_s = served.arrived_s + 0.25
+    served.outcome = "cancelled"
+    books.accounting.bill(served)
+    [row] = books.ledger.rows
+    assert (row.tenant, row.key_id, row.request_id) == ("finsight", served.caller.key_id, "req-1")
+    assert (row.endpoint, row.model, row.model_version, row.upstream) == ("chat/completions", "fast", "1.0", "near")
+    assert (row.streamed, row.outcome) == (True, "cancelled")
+    assert row.time_to_first_token_s == pytest.approx(0.25)
+    assert row.duration_s >= 0
+
+
+async def test_every_row_has_an_id_of_its_own() -> None:
+    books = Books()
+    served = await answered(Usage(prompt_tokens=1))
+    for _ in range(100):
+        books.accounting.bill(served)
+    assert len({row.id for row in books.ledger.rows}) == 100
+
+
+@pytest.mark.parametrize(("stream", "chunks", "completion"), [(True, 12, 12), (True, 0, 0), (False, 0, 0)])
+async def test_without_a_report_of_the_engine_the_bill_is_an_estimate(
+    stream: bool, chunks: int, completion: int
+) -> None:
+    books = Books()
+    served = await answered(None, stream=stream, chunks=chunks)
+    books.accounting.bill(served)
+    [row] = books.ledger.rows
+    assert row.estimated
+    assert (row.prompt_tokens, row.completion_tokens) == (served.prompt_tokens, completion)
+
+
+async def test_what_no_engine_answered_is_not_billed() -> None:
+    books = Books()
+    books.accounting.bill(call())
+    books.accounting.bill(await read_call(offered=catalogue(model("fast"))))
+    assert books.ledger.rows == []
+    assert books.total("gateway_tokens_total") == 0
+
+
+async def test_a_stand_in_is_billed_at_its_own_price() -> None:
+    books = Books()
+    served = await answered(Usage(prompt_tokens=1))
+    served.served_model = model("slow")
+    books.accounting.bill(served)
+    assert books.ledger.rows[0].model == "slow"
+    assert books.total("gateway_tokens_total", model="slow") == 1
+
+
+async def test_a_call_that_ended_is_counted_by_what_came_of_it() -> None:
+    books = Books()
+    for outcome in ("ok", "ok", "cancelled"):
+        ended = await answered(Usage())
+        ended.outcome = outcome
+        books.accounting.observe(ended)
+    labels = {"route": "chat/completions", "model": "fast", "tenant": "finsight"}
+    assert books.total("gateway_requests_total", outcome="ok", **labels) == 2
+    assert books.total("gateway_requests_total", outcome="cancelled", **labels) == 1
+    assert books.total("gateway_request_duration_seconds_count", model="fast") == 3
+    assert books.total("gateway_time_to_first_token_seconds_count") == 0
+
+
+async def test_the_first_output_is_timed_once_it_came() -> None:
+    books = Books()
+    ended = await answered(Usage())
+    ended.first_output_s = ended.arrived_s + 0.05
+    books.accounting.observe(ended)
+    assert books.total("gateway_time_to_first_token_seconds_count", model="fast") == 1
+    assert books.total("gateway_time_to_first_token_seconds_sum") == pytest.approx(0.05)
+
+
+async def test_no_label_takes_what_a_client_made_up() -> None:
+    books = Books()
+    forwarded = await read_call({**CHAT, "model": "invented-by-a-client"}, offered=catalogue(model("fast"), model("*")))
+    forwarded.served_model = forwarded.model
+    forwarded.reply = WholeReply(upstream="near", body={}, usage=Usage(prompt_tokens=1))
+    for ended in (call(), forwarded):
+        books.accounting.observe(ended)
+        books.accounting.bill(ended)
+    text = books.metrics.exposition().decode()
+    assert "invented" not in text
+    assert 'model="other"' in text
+    assert books.total("gateway_requests_total", model="none", tenant="none") == 1

@@ -1,0 +1,87 @@
+"""Who gets a place, and that it is given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.errors import Overloaded, RateLimited
+from api.stages.admit import Admission
+from observability.metrics import Metrics
+from serving.types import Held, Usage, WholeReply
+from tests.unit.api.fakes import CHAT, MemoryLimiter, catalogue, model, read_call
+
+OFFERED = catalogue(model("fast"))
+
+
+def admission(limiter: MemoryLimiter, *, max_in_flight: int = 2) -> Admission:
+    return Admission(limiter=limiter, metrics=Metrics(), max_in_flight=max_in_flight)
+
+
+@pytest.mark.parametrize(
+    ("usage", "settled"),
+    [(Usage(prompt_tokens=3, completion_tokens=4, cached_tokens=2), 7), (None, None)],
+)
+async def test_what_was_reserved_is_settled_with_what_was_used(usage: Usage | None, settled: int | None) -> None:
+    limiter, held = MemoryLimiter(), Held()
+    call = await read_call(offered=OFFERED)
+    await admission(limiter).admit(call, held)
+    assert [one.tokens for one in limiter.open] == [call.reserved_tokens]
+    assert limiter.open[0].key == call.caller.key_id
+    call.reply = WholeReply(upstream="near", body={}, usage=usage)
+    held.release()
+    [(_, used)] = limiter.settled
+    assert used == (call.prompt_tokens if settled is None else settled)
+
+
+async def test_a_call_that_no_engine_answered_gets_all_its_tokens_back() -> None:
+    limiter, held = MemoryLimiter(), Held()
+    await admission(limiter).admit(await read_call(offered=OFFERED), held)
+    held.release()
+    assert [used for _, used in limiter.settled] == [0]
+
+
+async def test_a_full_worker_says_so_without_asking_the_limiter() -> None:
+    limiter, held = MemoryLimiter(), Held()
+    door = admission(limiter, max_in_flight=1)
+    await door.admit(await read_call(offered=OFFERED), held)
+    with pytest.raises(Overloaded) as refused:
+        await door.admit(await read_call(offered=OFFERED), held)
+    assert dict(refused.value.headers)[b"retry-after"] == b"1"
+    assert limiter.journal.entries == ["reserve"]
+    assert door.in_flight == 1
+    held.release()
+    assert door.in_flight == 0
+
+
+@pytest.mark.parametrize("limit", ["requests", "tokens"])
+async def test_a_refusal_names_the_limit_and_when_to_come_back(limit: str) -> None:
+    limiter, held = MemoryLimiter(refuse=limit), Held()  # type: ignore[arg-type]  # one of the two literals
+    door = admission(limiter)
+    call = await read_call(offered=OFFERED)
+    with pytest.raises(RateLimited) as refused:
+        await door.admit(call, held)
+    body = refused.value.body()["error"]
+    assert (refused.value.status, body["type"], body["code"]) == (429, limit, "rate_limit_exceeded")
+    assert (
+        body["message"]
+        == f"Rate limit reached: {100 if limit == 'requests' else 10_000} {limit} per minute. Try again in 2.5 s."
+    )
+    headers = dict(refused.value.headers)
+    assert headers[b"retry-after"] == b"3"
+    assert headers[b"retry-after-ms"] == b"2500"
+    assert headers[b"x-ratelimit-limit-requests"] == b"100"
+    held.release()
+    assert door.in_flight == 0
+    assert limiter.settled == []
+    assert call.limits is not None
+
+
+async def test_a_request_that_no_window_can_hold_should_not_be_tried_again() -> None:
+    held = Held()
+    with pytest.raises(RateLimited) as refused:
+        await admission(MemoryLimiter(impossible=True)).admit(await read_call(CHAT, offered=OFFERED), held)
+    headers = dict(refused.value.headers)
+    assert headers[b"x-should-retry"] == b"false"
+    assert b"retry-after" not in headers
+    assert "Request too large" in refused.value.message
+    held.release()

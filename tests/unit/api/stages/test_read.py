@@ -1,0 +1,92 @@
+"""From bytes to a request for a model that exists."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.errors import ApiError, InvalidRequest, UnknownModel
+from serving.catalogue.base import ModelKind
+from serving.types import Endpoint, Json
+from tests.unit.api.fakes import CHAT, catalogue, model, read_call
+
+OFFERED = catalogue(model("fast"), model("embedder", kind=ModelKind.EMBEDDING))
+ANY = catalogue(model("fast"), model("*"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [({}, "fast"), ({"model": None}, "fast"), ({"model": "fast"}, "fast"), ({"model": "fast-alias"}, "fast-alias")],
+)
+async def test_which_model_is_meant(asked: Json, sent: str) -> None:
+    call = await read_call(CHAT | asked, offered=OFFERED)
+    assert call.model.name == call.public_model == "fast"
+    assert call.body["model"] == sent
+
+
+async def test_a_forwarded_name_stays_the_clients() -> None:
+    call = await read_call({**CHAT, "model": "anything"}, offered=ANY)
+    assert call.model.is_wildcard
+    assert call.public_model == call.body["model"] == "anything"
+
+
+async def test_fields_that_are_not_named_pass_through() -> None:
+    call = await read_call({**CHAT, "vendor": {"a": [1]}}, offered=OFFERED)
+    assert call.body["vendor"] == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "error", "code"),
+    [
+        (Endpoint.CHAT, {**CHAT, "model": "nobody"}, UnknownModel, "model_not_found"),
+        (Endpoint.CHAT, {**CHAT, "model": "embedder"}, InvalidRequest, "invalid_model"),
+        (Endpoint.EMBEDDINGS, {"input": "x", "model": "fast"}, InvalidRequest, "invalid_model"),
+        (Endpoint.EMBEDDINGS, {"input": "x"}, InvalidRequest, "invalid_model"),
+    ],
+)
+async def test_a_model_that_cannot_serve_this(endpoint: Endpoint, body: Json, error: type[ApiError], code: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await read_call(body, offered=OFFERED, endpoint=endpoint)
+    assert type(refused.value) is error
+    assert (refused.value.param, refused.value.code) == ("model", code)
+
+
+@pytest.mark.parametrize(
+    ("changes", "output"),
+    [
+        ({}, 10),
+        ({"n": 3}, 30),
+        ({"max_tokens": None}, 50),
+        ({"max_tokens": None, "n": 4}, 200),
+        ({"max_completion_tokens": 20}, 20),
+        ({"max_tokens": 1000}, 1000),
+    ],
+)
+async def test_what_is_reserved(changes: Json, output: int) -> None:
+    call = await read_call(CHAT | changes, offered=OFFERED)
+    assert call.prompt_tokens == 5
+    assert call.reserved_tokens == 5 + output
+
+
+async def test_an_embedding_reserves_its_input_alone() -> None:
+    call = await read_call(
+        {"input": ["xxxx", "yyyy"], "model": "embedder"}, offered=OFFERED, endpoint=Endpoint.EMBEDDINGS
+    )
+    assert (call.prompt_tokens, call.reserved_tokens) == (4, 4)
+    assert not call.streams
+    assert not call.wants_usage
+
+
+@pytest.mark.parametrize("param", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("tokens", [1001, 2**62, 2**80])
+async def test_more_output_than_the_model_writes_is_refused(param: str, tokens: int) -> None:
+    body = {"messages": CHAT["messages"], param: tokens}
+    with pytest.raises(InvalidRequest, match="writes at most 1000 tokens") as refused:
+        await read_call(body, offered=OFFERED)
+    assert refused.value.param == param
+
+
+async def test_what_the_client_wants_of_a_stream() -> None:
+    plain = await read_call({**CHAT, "stream": True}, offered=OFFERED)
+    counted = await read_call({**CHAT, "stream": True, "stream_options": {"include_usage": True}}, offered=OFFERED)
+    assert (plain.streams, plain.wants_usage) == (True, False)
+    assert (counted.streams, counted.wants_usage) == (True, True)

@@ -1,0 +1,180 @@
+"""The stages run in the order in which they are written, and what they hold is given back exactly once, always."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from api.errors import ApiError, Overloaded, RateLimited, Unauthenticated
+from api.tenants.base import UsageRow
+from serving.errors import BackendInterrupted, BackendUnavailable
+from serving.types import StreamReply, WholeReply
+from tests.unit.api.fakes import CHAT, House, Journal, call
+
+STAGES = ["authenticate", "read", "reserve", "guard", "cache", "open"]
+RELEASES = ["close upstream", "bill", "settle"]
+STREAM = [[{"choices": [{"delta": {"content": "a"}}]}], [{"choices": [{"delta": {"content": "b"}}]}]]
+
+
+async def test_the_stages_run_in_order_and_the_reply_holds_it_all_until_it_is_closed() -> None:
+    house = House()
+    asked = call(journal=house.journal)
+    reply = await house.pipeline.serve(asked)
+    assert house.journal.entries == STAGES
+    assert isinstance(reply, WholeReply)
+    assert house.admission.in_flight == 1
+    assert len(house.limiter.open) == 1
+    assert house.ledger.rows == []
+    reply.close()
+    assert house.journal.entries == [*STAGES, *RELEASES]
+    assert house.holds_nothing
+    assert [(held.tokens, used) for held, used in house.limiter.settled] == [(asked.reserved_tokens, 10)]
+
+
+async def test_closing_twice_releases_once() -> None:
+    house = House()
+    reply = await house.pipeline.serve(call(journal=house.journal))
+    reply.close()
+    reply.close()
+    assert len(house.ledger.rows) == len(house.limiter.settled) == house.backend.closed == 1
+    assert house.holds_nothing
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_stage_that_fails_gives_back_what_was_held(stage: str) -> None:
+    house = House(journal=Journal(fail_at=stage))
+    with pytest.raises(RuntimeError, match="told to fail"):
+        await house.pipeline.serve(call(journal=house.journal))
+    reached = STAGES[: STAGES.index(stage) + 1]
+    assert house.journal.entries == reached + (["settle"] if STAGES.index(stage) > STAGES.index("reserve") else [])
+    assert house.holds_nothing
+    assert house.ledger.rows == []
+    assert [used for _, used in house.limiter.settled] == [0] * len(house.limiter.settled)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_cancellation_at_any_stage_gives_back_what_was_held(stage: str) -> None:
+    house = House(journal=Journal(stop_at=stage))
+    serving = asyncio.create_task(house.pipeline.serve(call(journal=house.journal)))
+    await asyncio.wait_for(house.journal.stopped.wait(), 10)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert house.holds_nothing
+    assert house.ledger.rows == []
+
+
+async def test_a_stranger_is_refused_before_anything_is_read() -> None:
+    house = House()
+    stranger = call(journal=house.journal)
+    stranger.token = "wrong"
+    with pytest.raises(Unauthenticated):
+        await house.pipeline.serve(stranger)
+    assert house.journal.entries == ["authenticate"]
+
+
+async def test_a_refused_call_spends_nothing_and_reaches_no_engine() -> None:
+    house = House()
+    house.limiter.refuse = "tokens"
+    asked = call(journal=house.journal)
+    with pytest.raises(RateLimited):
+        await house.pipeline.serve(asked)
+    assert house.journal.entries == ["authenticate", "read", "reserve"]
+    assert asked.limits is not None
+    assert house.holds_nothing
+
+
+async def test_an_engine_that_fails_costs_nothing() -> None:
+    house = House(BackendUnavailable("gone", upstream="fast-1"))
+    with pytest.raises(ApiError):
+        await house.pipeline.serve(call(journal=house.journal))
+    assert house.ledger.rows == []
+    assert [used for _, used in house.limiter.settled] == [0]
+    assert house.holds_nothing
+
+
+async def test_a_cached_answer_reaches_no_engine_and_costs_nothing() -> None:
+    house = House()
+    house.cache.answer = WholeReply(upstream="cache", body={})
+    reply = await house.pipeline.serve(call(journal=house.journal))
+    assert reply is house.cache.answer
+    reply.close()
+    assert house.journal.entries == ["authenticate", "read", "reserve", "guard", "cache", "settle"]
+    assert house.ledger.rows == []
+    assert house.holds_nothing
+
+
+async def test_a_stream_that_is_left_early_is_billed_for_what_it_brought() -> None:
+    house = House(STREAM)
+    asked = call({**CHAT, "stream": True}, journal=house.journal)
+    reply = await house.pipeline.serve(asked)
+    assert isinstance(reply, StreamReply)
+    await anext(reply)
+    asked.outcome = "cancelled"
+    reply.close()
+    [row] = house.ledger.rows
+    assert (row.outcome, row.completion_tokens, row.prompt_tokens) == ("cancelled", 1, asked.prompt_tokens)
+    assert row.estimated
+    assert [used for _, used in house.limiter.settled] == [asked.prompt_tokens + 1]
+    assert house.holds_nothing
+
+
+async def test_a_stream_that_breaks_off_is_billed_for_what_it_brought() -> None:
+    house = House([*STREAM, BackendInterrupted("broke off", upstream="fast-1")])
+    reply = await house.pipeline.serve(call({**CHAT, "stream": True}, journal=house.journal))
+    assert isinstance(reply, StreamReply)
+    with pytest.raises(BackendInterrupted):
+        async for _ in reply:
+            pass
+    reply.close()
+    assert house.ledger.rows[0].completion_tokens == 2
+    assert house.holds_nothing
+
+
+class BrokenLedger:
+    """Breaks its promise never to raise."""
+
+    def record(self, row: UsageRow) -> None:
+        raise ZeroDivisionError(row.id)
+
+
+async def test_one_release_that_fails_does_not_keep_the_others() -> None:
+    house = House()
+    house.accounting._ledger = BrokenLedger()
+    reply = await house.pipeline.serve(call(journal=house.journal))
+    with pytest.raises(ZeroDivisionError):
+        reply.close()
+    assert house.backend.closed == 1
+    assert house.holds_nothing
+
+
+async def test_a_full_worker_refuses_and_has_room_again_when_a_reply_is_closed() -> None:
+    house = House(max_in_flight=2)
+    first, _ = [await house.pipeline.serve(call(journal=house.journal)) for _ in range(2)]
+    with pytest.raises(Overloaded):
+        await house.pipeline.serve(call(journal=house.journal))
+    assert house.admission.in_flight == 2
+    first.close()
+    await house.pipeline.serve(call(journal=house.journal))
+
+
+async def test_many_calls_that_end_in_every_way_leave_nothing_behind() -> None:
+    house = House(STREAM, max_in_flight=1000)
+
+    async def serve(number: int) -> None:
+        reply = await house.pipeline.serve(call({**CHAT, "stream": True}, journal=house.journal))
+        try:
+            if number % 3:
+                await anext(reply)  # type: ignore[call-overload]  # a stream, because it was asked for
+        finally:
+            reply.close()
+
+    tasks = [asyncio.create_task(serve(number)) for number in range(200)]
+    for turn, task in enumerate(tasks):
+        await asyncio.sleep(0)
+        if turn % 4 == 0:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert house.holds_nothing
+    assert len(house.limiter.settled) <= 200
