@@ -29,6 +29,7 @@ class EventWriter:
         self._send = send
         self._headers = headers
         self.started = False
+        self._ended = False
 
     async def write(self, reply: StreamReply) -> None:
         """Forward the whole stream. Waits while the client reads slowly, so the engine is read no faster."""
@@ -46,6 +47,9 @@ class EventWriter:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
 
     async def _end(self, last: bytes) -> None:
+        if self._ended:  # what fails after `[DONE]` is no longer the client's business
+            return
+        self._ended = True
         await self._send({"type": "http.response.body", "body": last, "more_body": False})
 
     def _events(self, batch: list[Json]) -> bytes:

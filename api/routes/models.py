@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class ModelListing:
         self._forwarding = forwarding
         self._forwarded: list[Json] = []
         self._asked_s = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def all(self) -> list[Json]:
         listed = [_wire(model) for model in self._catalogue.public_models()]
@@ -47,17 +49,23 @@ class ModelListing:
             raise UnknownModel(str(error), param="model") from error
 
     async def _forwarded_models(self) -> list[Json]:
-        if self._forwarding and time.monotonic() - self._asked_s > _LISTING_REUSED_FOR_S:
-            self._asked_s = time.monotonic()
-            found: dict[str, Json] = {}
-            for backend in self._forwarding:
-                try:
-                    found |= {str(entry["id"]): _conformed(entry) for entry in await backend.models() if "id" in entry}
-                except BackendError as error:
-                    logger.warning("an upstream did not list its models", extra={"reason": str(error)})
-                    self._asked_s = float("-inf")
-            self._forwarded = list(found.values()) or self._forwarded
+        if self._forwarding:
+            async with self._asking:  # whoever comes meanwhile waits for the same answer
+                if time.monotonic() - self._asked_s > _LISTING_REUSED_FOR_S:
+                    await self._ask()
         return self._forwarded
+
+    async def _ask(self) -> None:
+        found: dict[str, Json] = {}
+        asked_s = time.monotonic()
+        for backend in self._forwarding:
+            try:
+                found |= {str(entry["id"]): _conformed(entry) for entry in await backend.models() if "id" in entry}
+            except BackendError as error:
+                logger.warning("an upstream did not list its models", extra={"reason": str(error)})
+                asked_s = float("-inf")
+        self._asked_s = asked_s
+        self._forwarded = list(found.values()) or self._forwarded
 
 
 def models_router(listing: ModelListing, keys: Keys) -> APIRouter:
