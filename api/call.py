@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from api.schemas.parse import CompletionLike
+from api.schemas.tokens import estimated_tokens
 from resilience.limiter.base import LimitDecision, Quota
 from serving.catalogue.base import Model
-from serving.types import Endpoint, Json, Reply, StreamReply, Usage
+from serving.types import Endpoint, Json, Reply, Usage, WholeReply, written_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +59,12 @@ class Call:
         return options is not None and bool(options.include_usage)
 
     def billed_usage(self) -> Usage | None:
-        """What this call owes: the engine's count, or for a stream that ended early what it had produced by then."""
+        """What this call owes: the engine's count, or where there is none an estimate of what it has produced."""
         if self.reply is None:
             return None
         if self.reply.usage is not None:
             return self.reply.usage
-        produced = self.reply.produced_chunks if isinstance(self.reply, StreamReply) else 0
+        produced = self.reply.produced_chunks
+        if isinstance(self.reply, WholeReply):
+            produced = sum(estimated_tokens(text) for text in written_texts(self.reply.body))
         return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=produced, estimated=True)

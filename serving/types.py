@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -162,6 +162,14 @@ def carries_output(frame: Json) -> bool:
         if any(delta.get(name) for name in _OUTPUT_FIELDS):
             return True
     return False
+
+
+def written_texts(body: Json) -> Iterator[str]:
+    """What the engine wrote in a whole answer, each choice's text and tool calls."""
+    for choice in body.get("choices") or ():
+        message = choice.get("message") or choice
+        parts = [message.get(name) for name in _OUTPUT_FIELDS]
+        yield from (part if isinstance(part, str) else str(part) for part in parts if part)
 
 
 _OUTPUT_FIELDS = ("content", "text", "tool_calls", "reasoning_content", "reasoning", "refusal")

@@ -103,5 +103,6 @@ SCRIPTS: dict[str, Script] = {
     "cuts-the-body": lambda connection: connection.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n" + CUT_BODY
     ),
+    "body-without-usage": whole(200, {**COMPLETION, "usage": None}),
     "asks-for-patience": whole(503, b"", "Retry-After: 7"),
 }

@@ -145,6 +145,17 @@ def test_a_stream_without_usage_is_billed_by_its_chunks(
     assert row["cost_usd"] > 0
 
 
+def test_an_answer_without_usage_is_billed_by_its_length(
+    faulty_client: httpx.Client, ledger: LedgerRows, request_id: str
+) -> None:
+    answer = ask(faulty_client, "body-without-usage", stream=False, **{"X-Request-Id": request_id})
+    assert "usage" not in answer.json()
+    row = ledger.one(request_id)
+    # "Hello you": nine characters.
+    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("ok", 3, True)
+    assert row["prompt_tokens"] > 0
+
+
 def test_a_stream_with_usage_is_billed_by_it(faulty_client: httpx.Client, ledger: LedgerRows, request_id: str) -> None:
     ask(faulty_client, "good", stream=True, **{"X-Request-Id": request_id})
     row = ledger.one(request_id)
