@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 
 from resilience.limiter.base import LimitDecision, LimiterState, Quota, Reservation
 from resilience.limiter.local_windows import LocalWindows
