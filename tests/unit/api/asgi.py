@@ -32,7 +32,7 @@ class Answer:
 
 
 class AsgiClient:
-    """Sends one request; `leave` closes the connection. After the answer it says that the client left, as servers do."""
+    """Sends one request; `leave` closes the connection. After the answer it says so by itself, as servers do."""
 
     def __init__(
         self,
