@@ -15,7 +15,9 @@ _MAX_HEAD_BYTES = 64 * 1024
 _HEAD_TIMEOUT_S = 20.0
 # An offer to speak another protocol, as Java's HTTP client sends with every request. A server may pass it over; the
 # parser would take all that follows the head, so the body, for that other protocol.
-_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+_OFFER = b"\r\nupgrade:"
+_OFFERS = re.compile(_OFFER + rb"[^\r\n]*(?=\r)", re.IGNORECASE)
+_MAX_OFFER_BYTES = 1024
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -23,6 +25,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _head_open = True
     _head_bytes = 0
     _incoming_bytes = 0
+    _held_back = b""
     _in_body = False
     _head_is_too_large = False
 
@@ -35,9 +38,10 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._in_body and b"pgrade:" in data:
-            head, end, rest = data.partition(b"\r\n\r\n")
-            data = _UPGRADE.sub(b"", head) + end + rest
+        if self._held_back:
+            data, self._held_back = self._held_back + data, b""
+        if not self._in_body:
+            data = self._without_offers(data)
         self._incoming_bytes = len(data)
         super().data_received(data)
         if self._head_open and not self.transport.is_closing():
@@ -71,6 +75,19 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             self._refuse(400, msg, param="request")
 
+    def _without_offers(self, data: bytes) -> bytes:
+        end = data.find(b"\r\n\r\n")
+        head = data if end < 0 else data[: end + 2]
+        if b"upgrade:" in head.lower():
+            data = _OFFERS.sub(b"", head) + data[len(head) :]
+        if end >= 0:
+            return data
+        # The last line may be an offer of which the rest is still on its way.
+        begin = data.rfind(b"\r")
+        if begin >= 0 and _may_be_offer(data[begin:].lower()):
+            data, self._held_back = data[:begin], data[begin:]
+        return data
+
     def _measured_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
@@ -103,3 +120,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self._refuse(408, f"the request's head did not arrive within {_HEAD_TIMEOUT_S:g} s", param="headers")
+
+
+def _may_be_offer(line: bytes) -> bool:
+    return len(line) < _MAX_OFFER_BYTES and (line.startswith(_OFFER) or _OFFER.startswith(line))

@@ -130,9 +130,21 @@ async def test_a_large_body_is_no_head(server: Server) -> None:
     assert (status, len(answered)) == (200, len(body))
 
 
-async def test_an_offer_to_speak_another_protocol_is_passed_over(server: Server) -> None:
-    raw = head("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA", length=4) + b"body"
-    assert await server.answer(raw) == (200, b"body")
+OFFER = head("Connection: Upgrade, HTTP2-Settings", "UpGrade: h2c", "HTTP2-Settings: AA", length=4) + b"body"
+
+
+@pytest.mark.parametrize("cut", range(len(OFFER)))
+async def test_an_offer_to_speak_another_protocol_is_passed_over_wherever_it_is_cut(server: Server, cut: int) -> None:
+    assert await server.answer(OFFER[:cut], OFFER[cut:]) == (200, b"body")
+
+
+async def test_an_offer_that_comes_byte_by_byte_is_passed_over(server: Server) -> None:
+    assert await server.answer(*(bytes([byte]) for byte in OFFER)) == (200, b"body")
+
+
+async def test_an_offer_without_end_is_refused_like_any_head(server: Server) -> None:
+    parts = [b"a" * 1000] * 100
+    assert_refused(await server.answer(b"GET / HTTP/1.1\r\nUpgrade: ", *parts), 431, "headers")
 
 
 async def test_a_body_that_speaks_of_upgrades_stays_as_it_is(server: Server) -> None:
