@@ -122,7 +122,9 @@ class SwitchingLimiter:
         self._begin_healing(at_once=not short_lived)
 
     def _begin_healing(self, *, at_once: bool) -> None:
-        self._healing = asyncio.create_task(self._heal(at_once=at_once), name="rate limiter: probe Redis")
+        # In a context of its own: it is not part of the request that happened to notice, and must not log its id.
+        probe, name = self._heal(at_once=at_once), "rate limiter: probe Redis"
+        self._healing = asyncio.get_running_loop().create_task(probe, name=name, context=Context())
 
     async def _heal(self, *, at_once: bool) -> None:
         """Probe until Redis is back; at once where it may only have hung up, as some do on idle connections."""
