@@ -42,7 +42,7 @@ class Metrics:
         )
         self.tokens = self._counter("gateway_tokens", about, ("model", "tenant", "kind"))
         self.cost_usd = self._counter("gateway_cost_usd", "What they cost, in US dollars.", ("model", "tenant"))
-        about = "Usage rows by where they went: written (Postgres), spooled (disk, until Postgres is back)."
+        about = "Usage rows by where they went: written (Postgres), spooled (disk, until it is back), refused (by it)."
         self.ledger_rows = self._counter("gateway_ledger_rows", about, ("to",))
         about = "Usage rows that Postgres has not taken yet."
         self.ledger_pending = self._gauge("gateway_ledger_pending_rows", about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,6 +36,8 @@ from serving.types import Endpoint, Reply, StreamReply, WholeReply
 logger = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _JSON = {"", "application/json"}
+# A client that has stopped reading must not keep its connection's task alive for an error that it will not see.
+_LAST_WORDS_S = 2.0
 
 
 class CompletionEndpoint:
@@ -57,7 +60,7 @@ class CompletionEndpoint:
             scope["state"]["call"] = call
             response = _Response(call, send)
             try:
-                await self._serve(scope, call, response)
+                await self._serve(scope, call, response, client)
             except ClientGone:
                 pass
             except asyncio.CancelledError:
@@ -72,7 +75,7 @@ class CompletionEndpoint:
             finally:
                 self._accounting.observe(call)
 
-    async def _serve(self, scope: Scope, call: Call, response: _Response) -> None:
+    async def _serve(self, scope: Scope, call: Call, response: _Response, client: ClientConnection) -> None:
         reply: Reply | None = None
         try:
             with Deadline(asyncio.get_running_loop().time() + self._timeout_s):
@@ -81,7 +84,7 @@ class CompletionEndpoint:
                 reply = await self._pipeline.serve(call)
                 await response.write(reply)
         except asyncio.CancelledError:
-            call.outcome = "cancelled"
+            call.outcome = "cancelled" if client.gone else "shutdown"
             raise
         except Exception as error:
             call.outcome = "cancelled" if isinstance(error, ClientGone) else _as_api_error(error).outcome
@@ -112,7 +115,8 @@ class _Response:
 
     async def refuse(self, error: ApiError) -> None:
         if self._events is not None and self._events.started:
-            await self._events.fail(error)
+            with suppress(TimeoutError), Deadline(asyncio.get_running_loop().time() + _LAST_WORDS_S):
+                await self._events.fail(error)
         elif not self._answered:
             self._answered = True
             limits = [] if self._call.limits is None or error.status == 429 else wire_headers(self._call.limits)
