@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import uvicorn
 
@@ -16,6 +15,9 @@ from api.catalogue import read_catalogue
 from api.settings import Settings, SettingsError
 from api.worker_processes import WorkerProcesses
 from serving.catalogue.base import CatalogueError
+
+# prometheus_client's own variable; observability.metrics names it too, but must not be imported yet.
+METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def main() -> int:
@@ -25,21 +27,39 @@ def main() -> int:
     except SettingsError as error:
         return _refuse(str(error))
     try:
-        # Before anything imports prometheus_client, which reads the variable once; so api.worker comes by name, below.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_fresh_metrics_dir(settings))
-    except OSError as error:
-        return _refuse(f"DATA_DIR {settings.embedded.data_dir} cannot be written: {error.strerror}")
-    try:
         read_catalogue(settings)
     except CatalogueError as error:
         return _refuse(str(error))
+    gateway = settings.gateway
+    if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:
+        return _refuse(f"GATEWAY_PORT {gateway.gateway_port} cannot be used: {reason}")
+    try:
+        _hand_to_workers(settings)
+    except OSError as error:
+        return _refuse(f"DATA_DIR {settings.embedded.data_dir} cannot be used: {error.strerror}")
     return _serve(settings)
+
+
+def _hand_to_workers(settings: Settings) -> None:
+    """Put what was just read and checked where every worker finds it, also one that is started again much later.
+
+    Workers read the environment alone and their own copy of the models file, so an edit of `.env` or of the
+    file, finished or not, has no effect before the next start. Raises OSError.
+    """
+    for name, value in settings.variables.items():
+        os.environ[name] = value
+    folder = settings.embedded.data_dir.absolute() / "gateway" / str(settings.gateway.gateway_port)
+    shutil.rmtree(folder, ignore_errors=True)
+    metrics = folder / "metrics"
+    metrics.mkdir(parents=True)
+    # Before anything imports prometheus_client, which reads the variable once; so api.worker comes by name, below.
+    os.environ[METRICS_DIR] = str(metrics)
+    if settings.models.models_file is not None:
+        os.environ["MODELS_FILE"] = str(shutil.copy(settings.models.models_file, folder / "models.yaml"))
 
 
 def _serve(settings: Settings) -> int:
     gateway = settings.gateway
-    if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:
-        return _refuse(f"GATEWAY_PORT {gateway.gateway_port} cannot be used: {reason}")
     config = uvicorn.Config(
         "api.worker:application",
         factory=True,
@@ -71,13 +91,6 @@ def _serve_here(server: uvicorn.Server) -> int:
     with suppress(KeyboardInterrupt):
         server.run()
     return 0 if server.started else 1
-
-
-def _fresh_metrics_dir(settings: Settings) -> Path:
-    folder = settings.embedded.data_dir.absolute() / "metrics" / str(settings.gateway.gateway_port)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def _taken(host: str, port: int) -> str | None:

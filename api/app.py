@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.bootstrap import Services, build
-from api.errors import ApiError, InvalidRequest, MethodNotAllowed, NotFound
+from api.errors import ApiError, Internal, InvalidRequest, MethodNotAllowed, NotFound
 from api.middleware.access_log import AccessLogMiddleware, WriteEvent
 from api.middleware.body_limit import BodyLimitMiddleware
 from api.middleware.error_boundary import ErrorBoundaryMiddleware
@@ -51,6 +51,7 @@ def create_app(
             ApiError: _api_error,
             HTTPException: _http_exception,
             RequestValidationError: _validation_error,
+            Exception: _unhandled,
         },
     )
     pages.include_router(models_router(services.models, services.pipeline.keys))
@@ -88,6 +89,11 @@ class HotPaths:
 async def _api_error(_: Request, error: Any) -> Response:
     headers = {name.decode(): value.decode() for name, value in error.headers}
     return Response(error.encoded(), error.status, headers, media_type="application/json")
+
+
+async def _unhandled(request: Request, _: Any) -> Response:
+    """Starlette raises the error on after this; the error boundary logs it."""
+    return await _api_error(request, Internal("the gateway failed to serve this request"))
 
 
 async def _http_exception(request: Request, error: Any) -> Response:

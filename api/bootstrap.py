@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 
 from api.cache.off import CacheOff
 from api.catalogue import read_catalogue
+from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.models import ModelListing
 from api.settings import Settings, UpstreamSettings
 from api.stages.account import Accounting
 from api.stages.admit import Admission
-from api.stages.guard import GuardOff
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
 from api.tenants.keys import SettingsKeys

@@ -28,6 +28,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _held_back = b""
     _in_body = False
     _head_is_too_large = False
+    _any_bytes = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
@@ -38,6 +39,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._any_bytes = True
         if self._held_back:
             data, self._held_back = self._held_back + data, b""
         if not self._in_body:
@@ -118,7 +120,10 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
+        if not self._any_bytes:
+            # A connection that was opened ahead of need: nothing was asked, so nothing is answered.
+            self.transport.close()
+        elif not self.transport.is_closing():
             self._refuse(408, f"the request's head did not arrive within {_HEAD_TIMEOUT_S:g} s", param="headers")
 
 

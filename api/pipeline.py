@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from api.cache.base import AnswerCache
 from api.call import Call
+from api.guard.base import Guard
 from api.stages.account import Accounting
 from api.stages.admit import Admission
-from api.stages.guard import Guard
 from api.stages.read import Reader
 from api.stages.route import Router
 from api.tenants.base import Keys
@@ -30,12 +30,13 @@ class Pipeline:
         held = Held()
         try:
             call.caller = await self.keys.authenticate(call.token)
+            self.admission.enter(held)  # room in this worker
             await self.reader.read(call)
-            await self.admission.admit(call, held)  # rate, tokens, room
+            await self.admission.admit(call, held)  # the key's requests and tokens
             held.callback(self.accounting.bill, call)
             await self.guard.check(call)
-            reply = await self.cache.get(call) or await self.router.open(call)
-            return reply.holding(held)
+            # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
+            return (await self.cache.get(call) or await self.router.open(call)).holding(held)
         except BaseException:
             held.release()
             raise

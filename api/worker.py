@@ -18,7 +18,7 @@ from observability.logging import configure_logging
 
 def application() -> ASGIApp:
     """What uvicorn calls in each worker."""
-    settings = Settings.load()
+    settings = Settings.load(env_file=None)  # the parent has put everything into the environment
     as_json = settings.logs.log_format is LogFormat.JSON
     log = configure_logging(level=settings.logs.log_level, as_json=as_json)
     if (parent := multiprocessing.parent_process()) is not None:

@@ -20,11 +20,12 @@ class ErrorBoundaryMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = complete = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal started
+            nonlocal started, complete
             started = True
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
@@ -35,6 +36,8 @@ class ErrorBoundaryMiddleware:
             await send_error(send, error)
         except Exception:
             logger.exception("unhandled error")
+            if complete:  # FastAPI's own pages answer first and raise then
+                return
             if started:
                 raise
             await send_error(send, Internal("the gateway failed to serve this request"))

@@ -21,13 +21,19 @@ class Admission:
     def in_flight(self) -> int:
         return self._in_flight
 
-    async def admit(self, call: Call, held: Held) -> None:
-        """Take a place and reserve tokens; both are given back when `held` closes. Raises Overloaded or RateLimited."""
+    def enter(self, held: Held) -> None:
+        """Take a place in this worker, given back when `held` is released. Raises Overloaded.
+
+        Before the body is read, so that the places bound what bodies take of memory too.
+        """
         if self._in_flight >= self._max_in_flight:
             raise Overloaded("the gateway is serving as many requests as it can, try again shortly")
         self._in_flight += 1
         self._metrics.in_flight.inc()
         held.callback(self._leave)
+
+    async def admit(self, call: Call, held: Held) -> None:
+        """Spend a request and reserve its tokens; what was not used comes back with `held`. Raises RateLimited."""
         decision = await self._limiter.reserve(call.caller.key_id, call.caller.quota, call.reserved_tokens)
         call.limits = decision
         if decision.reservation is None:

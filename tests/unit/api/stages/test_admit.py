@@ -40,14 +40,14 @@ async def test_a_call_that_no_engine_answered_gets_all_its_tokens_back() -> None
     assert [used for _, used in limiter.settled] == [0]
 
 
-async def test_a_full_worker_says_so_without_asking_the_limiter() -> None:
+async def test_a_full_worker_says_so_before_anything_is_read_or_spent() -> None:
     limiter, held = MemoryLimiter(), Held()
     door = admission(limiter, max_in_flight=1)
-    await door.admit(await read_call(offered=OFFERED), held)
+    door.enter(held)
     with pytest.raises(Overloaded) as refused:
-        await door.admit(await read_call(offered=OFFERED), held)
+        door.enter(Held())
     assert dict(refused.value.headers)[b"retry-after"] == b"1"
-    assert limiter.journal.entries == ["reserve"]
+    assert limiter.journal.entries == []
     assert door.in_flight == 1
     held.release()
     assert door.in_flight == 0

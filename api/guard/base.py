@@ -1,4 +1,4 @@
-"""The seam for content policy: what may be asked and answered."""
+"""The seam for content policy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from api.call import Call
 
 
 class Guard(Protocol):
+    """Content policy: what may be asked and answered."""
+
     async def check(self, call: Call) -> None:
         """Raise ApiError when the caller's policy forbids this call."""
         ...
-
-
-class GuardOff:
-    """No content policy: every call passes."""
-
-    async def check(self, call: Call) -> None:
-        pass

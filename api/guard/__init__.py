@@ -1,0 +1,1 @@
+"""Content policy: what may be asked and answered."""
