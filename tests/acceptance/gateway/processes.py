@@ -8,6 +8,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,9 +128,13 @@ class Gateway:
         return httpx.get(f"{self.url}/readyz", timeout=5, verify=_NO_TLS)
 
     def workers(self) -> list[int]:
-        """Pids of the worker processes; uvicorn's parent also has a resource tracker for a child."""
-        children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        """Pids of the worker processes that live; uvicorn's parent also has a resource tracker for a child."""
+        workers = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+                if "resource_tracker" not in " ".join(child.cmdline()):
+                    workers.append(child.pid)
+        return workers
 
     def terminate(self) -> None:
         """SIGTERM, without waiting for the end."""
