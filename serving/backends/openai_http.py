@@ -69,7 +69,7 @@ class OpenAIBackend:
         response: Response | None = None
         try:
             with Deadline(first_byte_by):
-                response = await self._pool.request(self._origin, head, body)
+                response = await self._send(head, body)
                 if response.status != 200:
                     raise await self._refusal(response, catalogued=self._model is not None)
                 if request.stream:
@@ -88,7 +88,7 @@ class OpenAIBackend:
     async def models(self) -> list[Json]:
         try:
             async with asyncio.timeout(self._timeouts.connect_s):
-                response = await self._pool.request(self._origin, self._models_head, b"")
+                response = await self._send(self._models_head, b"")
                 try:
                     if response.status != 200:
                         raise await self._refusal(response, catalogued=False)
@@ -115,6 +115,9 @@ class OpenAIBackend:
             raise BackendRejected(str(error), upstream=self._name, status=400, error=refusal) from error
         fields = f"X-Request-Id: {request.request_id}\r\nContent-Length: {len(data)}\r\n\r\n"
         return self._post_heads[request.endpoint] + fields.encode(), data
+
+    async def _send(self, head: bytes, body: bytes) -> Response:
+        return await self._pool.request(self._origin, head, body, connect_timeout_s=self._timeouts.connect_s)
 
     async def _refusal(self, response: Response, *, catalogued: bool) -> BackendError:
         raw = await response.read()

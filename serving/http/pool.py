@@ -53,11 +53,13 @@ class ConnectionPool:
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def request(self, origin: Origin, head: bytes, body: bytes) -> Response:
+    async def request(
+        self, origin: Origin, head: bytes, body: bytes, *, connect_timeout_s: float | None = None
+    ) -> Response:
         """Send one request and return when the answer's status and headers are there.
 
-        A kept connection that the server closed just as it was picked is replaced once, as long as nothing was
-        answered on it. Raises HttpError, and TimeoutError when connecting takes too long.
+        `connect_timeout_s`: None takes the pool's. A kept connection that the server closed just as it was picked is
+        replaced once, as long as nothing was answered on it. Raises HttpError, and TimeoutError when connecting takes too long.
         """
         connection = self._kept(origin)
         if connection is not None:
@@ -66,7 +68,7 @@ class ConnectionPool:
             except ConnectionLost as error:
                 if error.answered:
                     raise
-        connection = await self._connect(origin)
+        connection = await self._connect(origin, connect_timeout_s or self._connect_timeout_s)
         return await _answered(connection.request(head, body))
 
     async def aclose(self) -> None:
@@ -93,7 +95,7 @@ class ConnectionPool:
             connection.abort()
         return None
 
-    async def _connect(self, origin: Origin) -> Connection:
+    async def _connect(self, origin: Origin, timeout_s: float) -> Connection:
         loop = asyncio.get_running_loop()
         idle = self._idle.setdefault(origin, deque())
 
@@ -107,7 +109,7 @@ class ConnectionPool:
                 self._sweep = loop.call_later(self._keep_idle_s, self._close_old, loop)
 
         try:
-            async with asyncio.timeout(self._connect_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 _, connection = await loop.create_connection(
                     lambda: Connection(loop, on_idle=keep),
                     origin.host,
@@ -115,7 +117,7 @@ class ConnectionPool:
                     ssl=self._context() if origin.tls else None,
                 )
         except TimeoutError as error:
-            raise TimeoutError(f"no connection to {origin.authority} in {self._connect_timeout_s} s") from error
+            raise TimeoutError(f"no connection to {origin.authority} in {timeout_s} s") from error
         except (OSError, UnicodeError) as error:  # UnicodeError: the resolver's, of a name that cannot be one
             raise ConnectFailed(f"cannot connect to {origin.authority}: {error}") from error
         return connection

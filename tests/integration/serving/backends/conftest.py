@@ -24,7 +24,7 @@ async def upstream() -> AsyncIterator[OpenUpstream]:
         async def start(script: Script, **options: Any) -> tuple[ScriptedServer, OpenAIBackend]:
             timeouts = Timeouts(**{name: options.pop(name, patient) for name, patient in PATIENT.items()})
             server = await held.enter_async_context(ScriptedServer(script).running())
-            pool = ConnectionPool(connect_timeout_s=timeouts.connect_s)
+            pool = ConnectionPool(connect_timeout_s=PATIENT["connect_s"])  # not the backend's own
             held.push_async_callback(pool.aclose)
             backend = OpenAIBackend(name="near", base_url=server.base_url, pool=pool, timeouts=timeouts, **options)
             return server, backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -151,6 +152,21 @@ async def test_a_refused_connection_is_unavailable_and_not_tried_twice(unused_tc
     await pool.aclose()
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_connecting_takes_no_longer_than_this_upstream_may(stream: bool) -> None:
+    with socket.socket() as listener:  # it takes connections, and never a TLS handshake
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        pool = ConnectionPool(connect_timeout_s=10)
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+        timeouts = Timeouts(connect_s=0.1, first_byte_s=30, between_chunks_s=30, request_s=30)
+        backend = OpenAIBackend(name="far", base_url=address, pool=pool, timeouts=timeouts)
+        with pytest.raises(BackendTimeout) as caught:
+            await backend.open(request(stream=stream))
+        assert str(caught.value.__cause__).endswith(" in 0.1 s")
+        await pool.aclose()
+
+
 async def test_connections_are_used_again(upstream: OpenUpstream) -> None:
     server, backend = await upstream(say_hi)
     for _ in range(5):
@@ -251,42 +267,3 @@ async def test_a_body_that_cannot_be_encoded_is_the_clients_mistake(upstream: Op
     assert caught.value.status == 400
     assert caught.value.error["param"] == "body"
     assert server.exchanges == []
-
-
-async def test_models_lists_what_is_one(upstream: OpenUpstream) -> None:
-    async def listing(exchange: Exchange) -> None:
-        await exchange.answer(200, {"object": "list", "data": [{"id": "a"}, "b", None, {"id": "c"}]})
-
-    server, backend = await upstream(listing)
-    assert await backend.models() == [{"id": "a"}, {"id": "c"}]
-    await backend.check()
-    assert {(exchange.method, exchange.path) for exchange in server.exchanges} == {("GET", "/v1/models")}
-
-
-@pytest.mark.parametrize(("status", "body"), [(200, b"no"), (500, b""), (401, b"")])
-async def test_an_engine_that_does_not_list_its_models_is_not_there(
-    upstream: OpenUpstream, status: int, body: bytes
-) -> None:
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(status, body)
-
-    _, backend = await upstream(refuse)
-    with pytest.raises(BackendError):
-        await backend.check()
-
-
-async def test_a_listing_that_is_none_is_empty(upstream: OpenUpstream) -> None:
-    async def listing(exchange: Exchange) -> None:
-        await exchange.answer(200, {"data": {"id": "a"}})
-
-    _, backend = await upstream(listing)
-    assert await backend.models() == []
-
-
-async def test_a_check_waits_no_longer_than_a_connection_may_take(upstream: OpenUpstream) -> None:
-    async def hang(exchange: Exchange) -> None:
-        await exchange.client_left()
-
-    _, backend = await upstream(hang, connect_s=0.2)
-    with pytest.raises(BackendTimeout):
-        await backend.check()

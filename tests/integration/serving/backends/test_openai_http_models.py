@@ -1,0 +1,48 @@
+"""Whether an OpenAI-compatible upstream is there, and which models it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from serving.errors import BackendError, BackendTimeout
+from tests.integration.serving.backends.conftest import OpenUpstream
+from tests.integration.serving.backends.scripted_server import Exchange
+
+
+async def test_models_lists_what_is_one(upstream: OpenUpstream) -> None:
+    async def listing(exchange: Exchange) -> None:
+        await exchange.answer(200, {"object": "list", "data": [{"id": "a"}, "b", None, {"id": "c"}]})
+
+    server, backend = await upstream(listing)
+    assert await backend.models() == [{"id": "a"}, {"id": "c"}]
+    await backend.check()
+    assert {(exchange.method, exchange.path) for exchange in server.exchanges} == {("GET", "/v1/models")}
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"no"), (500, b""), (401, b"")])
+async def test_an_engine_that_does_not_list_its_models_is_not_there(
+    upstream: OpenUpstream, status: int, body: bytes
+) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer(status, body)
+
+    _, backend = await upstream(refuse)
+    with pytest.raises(BackendError):
+        await backend.check()
+
+
+async def test_a_listing_that_is_none_is_empty(upstream: OpenUpstream) -> None:
+    async def listing(exchange: Exchange) -> None:
+        await exchange.answer(200, {"data": {"id": "a"}})
+
+    _, backend = await upstream(listing)
+    assert await backend.models() == []
+
+
+async def test_a_check_waits_no_longer_than_a_connection_may_take(upstream: OpenUpstream) -> None:
+    async def hang(exchange: Exchange) -> None:
+        await exchange.client_left()
+
+    _, backend = await upstream(hang, connect_s=0.2)
+    with pytest.raises(BackendTimeout):
+        await backend.check()
