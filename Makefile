@@ -53,7 +53,7 @@ check: venv-dev ## Lint, format, types, architecture
 
 .PHONY: test
 test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" for some
-	$(IN_VENV)/pytest -m "not real" $(ARGS)
+	$(IN_VENV)/pytest -m "not real" --own-stack $(ARGS)
 
 .PHONY: test-real
 test-real: venv-dev ## The tests with Docker and a real engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,26 @@ from scripts.embedded.service import ServiceProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--own-stack", action="store_true", help="run the smoke gates against a stack that they start")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How property tests run. In CI (the variable `CI` is set) each run draws the same examples."""
+    if not config.pluginmanager.hasplugin("hypothesispytest"):
+        return  # the smoke gates alone are run without it: requirements-core.txt
+    from hypothesis import HealthCheck, settings  # noqa: PLC0415 - see above
+
+    settings.register_profile(
+        "platform",
+        settings.get_profile("ci" if os.environ.get("CI") else "default"),
+        # A loaded machine is slow, and so is the first draw in a fresh clone: neither says anything about the code.
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("platform")
 
 
 class RedisServer:

@@ -1,8 +1,10 @@
 """Seven gates that a running platform must pass, wherever it runs: `pytest tests/test_smoke.py -v`.
 
 They run against `BASE_URL` (with or without `/v1`) if that is set, else against what answers at this machine's
-`GATEWAY_PORT`, else against an embedded stack that they start and stop. `API_KEY` is the key to use; without it, the
-first of `API_KEYS`, or `dev-key` for a `BASE_URL`.
+`GATEWAY_PORT`, else against an embedded stack with the default settings that they start and stop. `API_KEY` is the key
+to use; without it, the first of `API_KEYS`, or `dev-key` for a `BASE_URL`.
+
+With `--own-stack` it is such a stack in any case, so that nothing that this machine runs or sets decides the result.
 """
 
 from __future__ import annotations
@@ -31,14 +33,12 @@ QUESTION = {"messages": [{"role": "user", "content": "What does continuous batch
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def platform(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a platform that says it is ready."""
     with ExitStack() as held:
-        if address := os.environ.get("BASE_URL"):
-            base_url, key = address.rstrip("/").removesuffix("/v1"), "dev-key"
-        else:
-            base_url, key = _local_platform(held, tmp_path_factory)
-        key = os.environ.get("API_KEY", key)
+        own = pytestconfig.getoption("--own-stack")
+        found = None if own else _named_platform() or _running_platform()
+        base_url, key = found or _start_stack(held, tmp_path_factory.mktemp("stack"))
         client = held.enter_context(httpx.Client(base_url=base_url, headers=_bearer(key), timeout=60))
         _wait_until_ready(client)
         yield client
@@ -178,29 +178,39 @@ def _counters(platform: httpx.Client) -> dict[str, float]:
     return sums
 
 
-def _local_platform(held: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """(base URL, key) of what answers at GATEWAY_PORT, or of an embedded stack that ends with `held`."""
+def _named_platform() -> tuple[str, str] | None:
+    """(base URL, key) of what `BASE_URL` names."""
+    if not (address := os.environ.get("BASE_URL")):
+        return None
+    return address.rstrip("/").removesuffix("/v1"), os.environ.get("API_KEY", "dev-key")
+
+
+def _running_platform() -> tuple[str, str] | None:
+    """(base URL, key) of what answers at this machine's GATEWAY_PORT."""
     from api.settings import Settings  # noqa: PLC0415 - a remote platform is tested without the platform's packages
 
     settings = Settings.load(ROOT / ".env")
-    key = next(iter(settings.keys.tenants_by_key()))
     port = settings.gateway.gateway_port
     with socket.socket() as probe:
         probe.settimeout(5)
         if probe.connect_ex(("127.0.0.1", port)) != 0:
-            port = _start_stack(held, tmp_path_factory.mktemp("stack"))
-    return f"http://127.0.0.1:{port}", key
+            return None
+    key = next(iter(settings.keys.tenants_by_key()))
+    return f"http://127.0.0.1:{port}", os.environ.get("API_KEY", key)
 
 
-def _start_stack(held: ExitStack, data_dir: Path) -> int:
-    """Port of a new stack, whose data are in `data_dir`."""
+def _start_stack(held: ExitStack, data_dir: Path) -> tuple[str, str]:
+    """(base URL, key) of a new stack with default settings, which ends with `held`; its data are in `data_dir`."""
+    from api.settings import setting_names  # noqa: PLC0415 - as above
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    environment = {**os.environ, "DATA_DIR": str(data_dir), "GATEWAY_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+    environment = {name: value for name, value in os.environ.items() if name not in setting_names()}
+    environment |= {"DATA_DIR": str(data_dir), "GATEWAY_PORT": str(port)}
 
     def stack(command: str) -> subprocess.CompletedProcess[str]:
-        arguments = [sys.executable, "-m", "scripts.stack", command]
+        arguments = [sys.executable, "-m", "scripts.stack", "--env-file", os.devnull, command]
         return subprocess.run(
             arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
@@ -209,7 +219,7 @@ def _start_stack(held: ExitStack, data_dir: Path) -> int:
     started = stack("up")
     if started.returncode != 0:
         pytest.fail(f"the embedded stack did not start: {started.stderr or started.stdout}")
-    return port
+    return f"http://127.0.0.1:{port}", "dev-key"
 
 
 def _wait_until_ready(client: httpx.Client) -> None:
