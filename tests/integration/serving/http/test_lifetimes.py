@@ -44,6 +44,12 @@ async def test_a_silent_address_is_a_timeout(silent_port: int) -> None:
     assert await soon(lambda: open_sockets() == before)
 
 
+async def test_a_request_may_have_its_own_time_to_connect(silent_port: int) -> None:
+    pool = ConnectionPool(connect_timeout_s=PATIENT_S)
+    with pytest.raises(TimeoutError, match=r"in 0.05 s"):
+        await pool.request(Origin("127.0.0.1", silent_port, False), b"", b"", connect_timeout_s=0.05)
+
+
 async def test_a_silent_handshake_is_a_timeout(start: Start, trusting: ssl.SSLContext) -> None:
     async def script(peer: Peer) -> None:
         await peer.left()
@@ -157,6 +163,23 @@ async def test_the_connection_used_last_is_used_next_so_that_others_grow_old(sta
     assert sorted(now - then for now, then in zip(after, before, strict=True)) == [0, 0, 5]
 
 
+async def test_a_dead_connection_is_passed_over_for_a_living_one(start: Start) -> None:
+    async def script(peer: Peer) -> None:
+        while (request := await peer.request()) is not None:
+            await peer.send(answer(b"%d" % peer.number))
+            if request.endswith(b"leave"):
+                peer.close()
+
+    server, client = await start(script)
+    stayed, _ = await asyncio.gather(client.ask(b"stay"), client.ask(b"leave"))
+    idle = client.pool._idle[client.origin]
+    assert await soon(lambda: [connection.usable for connection in idle].count(False) == 1)
+    idle.rotate(0 if idle[0].usable else 1)  # the dead one is the next to be picked
+    assert [connection.usable for connection in idle] == [True, False]
+    assert await client.ask() == stayed
+    assert len(server.peers) == 2
+
+
 async def test_a_closed_pool_closes_idle_connections_now_and_busy_ones_later(start: Start) -> None:
     go_on = asyncio.Event()
 
@@ -175,6 +198,7 @@ async def test_a_closed_pool_closes_idle_connections_now_and_busy_ones_later(sta
     assert not server.peers[0].gone.is_set()
     go_on.set()
     assert await busy.read() == b"12"
+    assert not any(client.pool._idle.values())
     assert await soon(server.peers[0].gone.is_set)
     await client.pool.aclose()
 

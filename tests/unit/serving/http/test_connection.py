@@ -83,6 +83,18 @@ def test_the_last_of_a_repeated_header_counts_and_trailers_are_no_headers(wire: 
     assert response.headers == {b"content-length": b"0"}
 
 
+def test_answers_without_a_body_do_not_add_up(wire: Wire) -> None:
+    for _ in range(HEAD_LIMIT // len(EMPTY) + 1):
+        response = wire.request()
+        wire.receive(EMPTY)
+        assert response.complete
+    response = wire.request()
+    wire.lose(None)
+    with pytest.raises(ConnectionLost) as lost:
+        at_once(response.head())
+    assert not lost.value.answered
+
+
 def test_one_request_at_a_time(wire: Wire) -> None:
     wire.request()
     with pytest.raises(RuntimeError, match="not idle"):
