@@ -65,7 +65,7 @@ bench-overhead: venv-dev ## What the gateway costs over a direct connection
 
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
-	$(COMPILE) --group embedded --group smoke --group test --group lint --group lock --output-file requirements-dev.txt
+	$(COMPILE) --group embedded --group smoke --group test --group bench --group lint --group lock --output-file requirements-dev.txt
 	$(COMPILE) --constraint requirements-dev.txt --group embedded --group smoke --output-file requirements-core.txt
 	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-gateway.txt
 
