@@ -203,6 +203,14 @@ async def test_a_closed_pool_closes_idle_connections_now_and_busy_ones_later(sta
     await client.pool.aclose()
 
 
+async def test_a_closed_pools_sockets_are_closed_when_it_returns(start: Start) -> None:
+    _, client = await start(echo)
+    await asyncio.gather(*(client.ask() for _ in range(3)))
+    idle = list(client.pool._idle[client.origin])
+    await client.pool.aclose()
+    assert [connection._transport for connection in idle] == [None] * 3
+
+
 async def test_a_server_that_only_half_closes_is_gone(start: Start) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
