@@ -58,9 +58,9 @@ class ConnectionPool:
     ) -> Response:
         """Send one request and return when the answer's status and headers are there.
 
-        `connect_timeout_s`: None takes the pool's. A kept connection that the server closed just as it was picked is
-        replaced once, as long as nothing was answered on it. Raises HttpError, and TimeoutError when connecting takes
-        too long.
+        A kept connection that the server closed just as it was picked is replaced once, as long as nothing was
+        answered on it. `connect_timeout_s`: None takes the pool's.
+        Raises HttpError, and TimeoutError when connecting takes too long.
         """
         connection = self._kept(origin)
         if connection is not None:
