@@ -71,7 +71,7 @@ class OpenAIBackend:
             with Deadline(first_byte_by):
                 response = await self._send(head, body)
                 if response.status != 200:
-                    raise await self._refusal(response, catalogued=self._model is not None)
+                    raise self._refusal(response, await response.read(), catalogued=self._model is not None)
                 if request.stream:
                     return await self._stream(response, deadline)
                 return self._whole(await response.read())
@@ -83,22 +83,30 @@ class OpenAIBackend:
             raise
 
     async def check(self) -> None:
-        await self.models()
+        response, raw = await self._ask_for_models()
+        # Not every engine lists its models: one that says so is there, unless it wants another key of us.
+        if not 400 <= response.status < 500 or response.status in (401, 403):
+            self._listed(response, raw)
 
     async def models(self) -> list[Json]:
+        data = self._listed(*await self._ask_for_models()).get("data")
+        return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+    async def _ask_for_models(self) -> tuple[Response, bytes]:
         try:
             async with asyncio.timeout(self._timeouts.connect_s):
                 response = await self._send(self._models_head, b"")
                 try:
-                    if response.status != 200:
-                        raise await self._refusal(response, catalogued=False)
-                    listing = decoded(self._name, await response.read())
+                    return response, await response.read()
                 finally:
                     response.close()
         except OSError as error:
             raise self._translated(error) from error
-        data = listing.get("data")
-        return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+    def _listed(self, response: Response, raw: bytes) -> Json:
+        if response.status != 200:
+            raise self._refusal(response, raw, catalogued=False)
+        return decoded(self._name, raw)
 
     def _encoded(self, request: EngineRequest) -> tuple[bytes, bytes]:
         """Head and body, as this upstream wants them. Raises BackendRejected."""
@@ -119,8 +127,7 @@ class OpenAIBackend:
     async def _send(self, head: bytes, body: bytes) -> Response:
         return await self._pool.request(self._origin, head, body, connect_timeout_s=self._timeouts.connect_s)
 
-    async def _refusal(self, response: Response, *, catalogued: bool) -> BackendError:
-        raw = await response.read()
+    def _refusal(self, response: Response, raw: bytes, *, catalogued: bool) -> BackendError:
         return failed_response(
             self._name,
             response.status,

@@ -19,8 +19,8 @@ async def test_models_lists_what_is_one(upstream: OpenUpstream) -> None:
     assert {(exchange.method, exchange.path) for exchange in server.exchanges} == {("GET", "/v1/models")}
 
 
-@pytest.mark.parametrize(("status", "body"), [(200, b"no"), (500, b""), (401, b"")])
-async def test_an_engine_that_does_not_list_its_models_is_not_there(
+@pytest.mark.parametrize(("status", "body"), [(200, b"no"), (302, b""), (401, b""), (403, b""), (500, b""), (503, b"")])
+async def test_an_engine_that_fails_to_list_its_models_is_not_there(
     upstream: OpenUpstream, status: int, body: bytes
 ) -> None:
     async def refuse(exchange: Exchange) -> None:
@@ -29,6 +29,19 @@ async def test_an_engine_that_does_not_list_its_models_is_not_there(
     _, backend = await upstream(refuse)
     with pytest.raises(BackendError):
         await backend.check()
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 429])
+async def test_an_engine_that_has_no_list_of_models_is_there_all_the_same(upstream: OpenUpstream, status: int) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer(status, {"error": {"message": "no such page"}})
+
+    server, backend = await upstream(refuse)
+    await backend.check()
+    await backend.check()
+    assert server.connections == 1
+    with pytest.raises(BackendError):
+        await backend.models()
 
 
 async def test_a_listing_that_is_none_is_empty(upstream: OpenUpstream) -> None:
