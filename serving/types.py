@@ -27,6 +27,8 @@ class EngineRequest:
     body: Mapping[str, Any]
     stream: bool
     request_id: str
+    choices: int = 1
+    """How many a whole answer has; 0 of embeddings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

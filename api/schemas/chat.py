@@ -93,6 +93,10 @@ class ChatCompletionRequest(Sampling, kw_only=True):
     def choices(self) -> int:
         return self.n or 1
 
+    @property
+    def generations(self) -> int:
+        return self.n or 1
+
     def prompt_tokens(self) -> int:
         """An estimate, for reserving; the engine counts."""
         tokens = _TOKENS_PER_MESSAGE * len(self.messages)

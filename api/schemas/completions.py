@@ -29,8 +29,15 @@ class CompletionRequest(Sampling, kw_only=True):
 
     @property
     def choices(self) -> int:
-        prompts = len(self.prompt) if isinstance(self.prompt, list) and not isinstance(self.prompt[0], int) else 1
-        return prompts * max(self.n or 1, self.best_of or 1)
+        return self._prompts * (self.n or 1)
+
+    @property
+    def generations(self) -> int:
+        return self._prompts * max(self.n or 1, self.best_of or 1)
+
+    @property
+    def _prompts(self) -> int:
+        return len(self.prompt) if isinstance(self.prompt, list) and not isinstance(self.prompt[0], int) else 1
 
     def prompt_tokens(self) -> int:
         return estimated_input_tokens(self.prompt)

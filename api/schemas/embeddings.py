@@ -21,6 +21,7 @@ class EmbeddingRequest(Struct, kw_only=True):
     stream_options = None
     output_limit = None
     choices = 0
+    generations = 0
 
     def problem(self) -> tuple[str, str] | None:
         return input_problem("input", self.input)

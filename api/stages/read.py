@@ -43,7 +43,7 @@ class Reader:
 def _output_tokens(call: Call) -> int:
     limit, model = call.request.output_limit, call.model
     if limit is None:
-        return call.request.choices * model.default_output_tokens
+        return call.request.generations * model.default_output_tokens
     param, tokens = limit
     if tokens > model.max_output_tokens:
         raise InvalidRequest(
@@ -51,4 +51,4 @@ def _output_tokens(call: Call) -> int:
             param=param,
             code="invalid_value",
         )
-    return call.request.choices * tokens
+    return call.request.generations * tokens

@@ -45,7 +45,13 @@ class Router:
 
     async def open(self, call: Call) -> Reply:
         """Open a reply with the first upstream that gives one. Raises ApiError."""
-        request = EngineRequest(endpoint=call.endpoint, body=call.body, stream=call.streams, request_id=call.request_id)
+        request = EngineRequest(
+            endpoint=call.endpoint,
+            body=call.body,
+            stream=call.streams,
+            request_id=call.request_id,
+            choices=call.request.choices,
+        )
         failure: BackendError | None = None
         for model, backend in self._attempts(call.model):
             try:

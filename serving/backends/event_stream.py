@@ -18,15 +18,18 @@ _LINGER_S = 1.0
 
 
 class EventStream:
-    """Async iterator over batches of decoded events; ends after `[DONE]` when every choice had a finish reason.
+    """Async iterator over batches of decoded events; ends after `[DONE]` when each of the choices had a finish reason.
 
     Raises BackendError: BackendInterrupted for anything that goes wrong after the first event was handed out.
     """
 
-    def __init__(self, response: Response, *, upstream: str, between_chunks_s: float, deadline: float) -> None:
-        """`deadline`: in the running loop's time."""
+    def __init__(
+        self, response: Response, *, upstream: str, choices: int, between_chunks_s: float, deadline: float
+    ) -> None:
+        """`choices`: how many were asked for. `deadline`: in the running loop's time."""
         self._response = response
         self._upstream = upstream
+        self._choices = choices
         self._between_chunks_s = between_chunks_s
         self._deadline = deadline
         self._parser = EventParser()
@@ -93,6 +96,8 @@ class EventStream:
         if payload == _DONE:
             if not self._seen or self._seen - self._finished:
                 self._fail("ended its answer without a finish reason")
+            elif len(self._finished) < self._choices:
+                self._fail(f"ended its answer with {len(self._finished)} of {self._choices} choices")
             self._done = True
             return
         event = answer(self._upstream, payload)
@@ -104,10 +109,10 @@ class EventStream:
 
     def _note_choices(self, event: Json) -> None:
         for choice in event.get("choices") or ():
-            index = choice.get("index", 0)
+            index = choice.get("index") or 0
             self._seen.add(index)
-            # Some engines repeat a finished choice, without its finish reason, beside the usage.
-            if choice.get("finish_reason") is not None:
+            # Some engines repeat a finished choice, without its finish reason, beside the usage; some say "" for null.
+            if choice.get("finish_reason"):
                 self._finished.add(index)
 
     def _fail(self, what: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from resilience.deadline import Deadline
 from serving.backends.event_stream import EventStream
-from serving.backends.translate import answer, decoded, engine_error, failed_response
+from serving.backends.translate import decoded, failed_response, whole_answer
 from serving.errors import BackendError, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.http.pool import ConnectionPool, Origin
 from serving.http.response import Response
@@ -73,8 +73,8 @@ class OpenAIBackend:
                 if response.status != 200:
                     raise self._refusal(response, await response.read(), catalogued=self._model is not None)
                 if request.stream:
-                    return await self._stream(response, deadline)
-                return self._whole(await response.read())
+                    return await self._stream(response, request.choices, deadline)
+                return self._whole(await response.read(), request.endpoint)
         except BaseException as error:
             if response is not None:
                 response.close()
@@ -136,15 +136,17 @@ class OpenAIBackend:
             catalogued=catalogued,
         )
 
-    def _whole(self, raw: bytes) -> WholeReply:
-        body = answer(self._name, raw)
-        if body.get("error") is not None:
-            raise engine_error(self._name, body)
+    def _whole(self, raw: bytes, endpoint: Endpoint) -> WholeReply:
+        body = whole_answer(self._name, raw, endpoint)
         return WholeReply(upstream=self._name, body=body, usage=Usage.from_wire(body.get("usage")))
 
-    async def _stream(self, response: Response, deadline: float) -> StreamReply:
+    async def _stream(self, response: Response, choices: int, deadline: float) -> StreamReply:
         events = EventStream(
-            response, upstream=self._name, between_chunks_s=self._timeouts.between_chunks_s, deadline=deadline
+            response,
+            upstream=self._name,
+            choices=choices,
+            between_chunks_s=self._timeouts.between_chunks_s,
+            deadline=deadline,
         )
         await events.prefetch()
         held = Held()

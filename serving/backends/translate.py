@@ -16,7 +16,7 @@ from serving.errors import (
     BackendTimeout,
     BackendUnavailable,
 )
-from serving.types import Json
+from serving.types import Endpoint, Json
 
 _decode = msgspec.json.Decoder().decode
 
@@ -41,6 +41,7 @@ class _Choice(Struct):
     index: int | None = None
     delta: _Message | None = None
     message: _Message | None = None
+    finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
 
@@ -82,6 +83,26 @@ def answer(upstream: str, raw: bytes) -> Json:
                 f"{upstream} sent an unknown kind of answer: {error}", upstream=upstream
             ) from error
     return body
+
+
+def whole_answer(upstream: str, raw: bytes, endpoint: Endpoint) -> Json:
+    """An answer that is not streamed, and has all that it must have. Raises BackendError."""
+    body = answer(upstream, raw)
+    if body.get("error") is not None:
+        raise engine_error(upstream, body)
+    if endpoint is Endpoint.EMBEDDINGS:
+        lacking = None if body.get("data") else "embeddings"
+    else:
+        lacking = _lacking(body.get("choices"))
+    if lacking is not None:
+        raise BackendProtocolError(f"{upstream} sent an answer without {lacking}", upstream=upstream)
+    return body
+
+
+def _lacking(choices: list[Json] | None) -> str | None:
+    if not choices:
+        return "choices"
+    return None if all(choice.get("finish_reason") for choice in choices) else "a finish reason"
 
 
 def failed_response(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,6 +122,7 @@ async def test_what_counts_as_whole(upstream: OpenUpstream, events: list[Any]) -
     ("script", "message"),
     [
         (Script(chunk("a")), "ended its answer without a finish reason"),
+        (Script(chunk("a", finish="")), "ended its answer without a finish reason"),
         (Script(chunk("a", finish="stop"), chunk("b", index=1)), "ended its answer without a finish reason"),
         (Script(USAGE), "ended its answer without a finish reason"),
         (Script(chunk("a", finish="stop"), end="end without done"), "ended its answer too early"),
@@ -147,6 +149,18 @@ async def test_a_stream_that_is_not_whole_is_interrupted_after_what_it_brought(
     assert message in str(error)
     assert error.upstream == "near"
     assert events == [event for event in script.events if isinstance(event, dict) and _is_good(event)]
+
+
+@pytest.mark.parametrize(("finished", "message"), [(1, "with 1 of 3 choices"), (2, "with 2 of 3 choices"), (3, None)])
+async def test_a_stream_is_whole_only_with_all_the_choices_that_were_asked_for(
+    upstream: OpenUpstream, finished: int, message: str | None
+) -> None:
+    events = [chunk("a", index=index, finish="stop") for index in range(finished)]
+    _, backend = await upstream(Script(*events, USAGE))
+    received, error = await collect(await backend.open(replace(REQUEST, choices=3)))
+    assert received == [*events, USAGE]
+    assert (error is None) == (message is None)
+    assert message is None or message in str(error)
 
 
 def _is_good(event: Json) -> bool:

@@ -97,6 +97,8 @@ async def test_an_error_that_is_null_is_none(upstream: OpenUpstream) -> None:
         (200, b"[1]", BackendProtocolError),
         (200, b"", BackendProtocolError),
         (200, {"choices": "x"}, BackendProtocolError),
+        (200, {}, BackendProtocolError),
+        (200, {"choices": [{"index": 0, "message": {"content": "Hi"}}]}, BackendProtocolError),
         (200, {"error": {"message": "out of memory", "code": 500}}, BackendUnavailable),
         (200, {"error": {"message": "too long", "code": 400}}, BackendRejected),
     ],

@@ -183,23 +183,24 @@ def test_a_missing_parameter_is_named(endpoint: Endpoint, body: Json, param: str
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "changes", "choices", "limit"),
+    ("endpoint", "changes", "choices", "generations", "limit"),
     [
-        (CHAT, {}, 1, None),
-        (CHAT, {"n": 3, "max_tokens": 5}, 3, ("max_tokens", 5)),
-        (CHAT, {"max_tokens": 5, "max_completion_tokens": 6}, 1, ("max_completion_tokens", 6)),
-        (COMPLETIONS, {"max_tokens": 0}, 1, ("max_tokens", 0)),
-        (COMPLETIONS, {"prompt": ["a", "b"], "n": 2, "best_of": 3}, 6, None),
-        (COMPLETIONS, {"prompt": [1, 2, 3], "n": 2}, 2, None),
-        (COMPLETIONS, {"prompt": [[1], [2]]}, 2, None),
-        (EMBEDDINGS, {"input": ["a", "b"]}, 0, None),
+        (CHAT, {}, 1, 1, None),
+        (CHAT, {"n": 3, "max_tokens": 5}, 3, 3, ("max_tokens", 5)),
+        (CHAT, {"max_tokens": 5, "max_completion_tokens": 6}, 1, 1, ("max_completion_tokens", 6)),
+        (COMPLETIONS, {"max_tokens": 0}, 1, 1, ("max_tokens", 0)),
+        (COMPLETIONS, {"prompt": ["a", "b"], "n": 2, "best_of": 3}, 4, 6, None),
+        (COMPLETIONS, {"best_of": 3}, 1, 3, None),
+        (COMPLETIONS, {"prompt": [1, 2, 3], "n": 2}, 2, 2, None),
+        (COMPLETIONS, {"prompt": [[1], [2]]}, 2, 2, None),
+        (EMBEDDINGS, {"input": ["a", "b"]}, 0, 0, None),
     ],
 )
 def test_how_many_answers_of_which_length(
-    endpoint: Endpoint, changes: Json, choices: int, limit: tuple[str, int] | None
+    endpoint: Endpoint, changes: Json, choices: int, generations: int, limit: tuple[str, int] | None
 ) -> None:
     request = check_request(endpoint, MINIMAL[endpoint] | changes)
-    assert (request.choices, request.output_limit) == (choices, limit)
+    assert (request.choices, request.generations, request.output_limit) == (choices, generations, limit)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_no_json_leads_to_anything_but_a_request_or_a_refusal_that_names_a_param
         return
     request = check_request(endpoint, parsed)
     assert request.prompt_tokens() >= 0
-    assert request.choices >= 0
+    assert request.generations >= request.choices >= 0
     assert isinstance(request.stream, bool | None)
 
 

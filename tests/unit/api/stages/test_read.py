@@ -67,6 +67,12 @@ async def test_what_is_reserved(changes: Json, output: int) -> None:
     assert call.reserved_tokens == 5 + output
 
 
+async def test_all_that_the_engine_writes_to_choose_from_is_reserved() -> None:
+    body = {"prompt": ["xxxx", "yyyy"], "best_of": 3, "max_tokens": 10}
+    call = await read_call(body, offered=OFFERED, endpoint=Endpoint.COMPLETIONS)
+    assert call.reserved_tokens == 4 + 2 * 3 * 10
+
+
 async def test_an_embedding_reserves_its_input_alone() -> None:
     call = await read_call(
         {"input": ["xxxx", "yyyy"], "model": "embedder"}, offered=OFFERED, endpoint=Endpoint.EMBEDDINGS

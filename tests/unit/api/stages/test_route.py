@@ -44,6 +44,12 @@ async def test_the_first_that_answers_is_it() -> None:
     assert (request.body, request.request_id, request.stream) == (call.body, "req-1", False)
 
 
+async def test_the_engine_is_told_how_many_choices_make_a_whole_answer() -> None:
+    offered, backend = one_by_one("a"), MemoryBackend("a", OK)
+    await router(offered, [backend]).open(await read_call({**CHAT, "n": 3}, offered=offered))
+    assert backend.requests[0].choices == 3
+
+
 @pytest.mark.parametrize(
     "failure",
     [

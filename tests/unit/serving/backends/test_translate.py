@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import errors
-from serving.backends.translate import answer, decoded, engine_error, error_of_status, retry_after_seconds
+from serving.backends.translate import (
+    answer,
+    decoded,
+    engine_error,
+    error_of_status,
+    retry_after_seconds,
+    whole_answer,
+)
 from serving.errors import (
     BackendError,
     BackendOverloaded,
@@ -19,6 +26,7 @@ from serving.errors import (
     BackendTimeout,
     BackendUnavailable,
 )
+from serving.types import Endpoint
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -125,6 +133,7 @@ def test_what_is_no_json_object_is_a_protocol_error(raw: bytes) -> None:
         {"choices": [{"index": "0"}]},
         {"choices": [{"delta": "text"}]},
         {"choices": [{"message": []}]},
+        {"choices": [{"finish_reason": 1}]},
         {"choices": [{"delta": {"tool_calls": {}}}]},
         {"choices": [{"message": {"tool_calls": ["call"]}}]},
         {"choices": [{"message": {"tool_calls": [{"function": "f"}]}}]},
@@ -161,10 +170,58 @@ def test_what_engines_send_is_an_answer(body: object) -> None:
     assert answer("u", json.dumps(body).encode()) == body
 
 
+CHAT, COMPLETIONS, EMBEDDINGS = Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS
+WRITTEN = [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "lacking"),
+    [
+        (CHAT, {}, "choices"),
+        (CHAT, {"choices": None, "usage": {"prompt_tokens": 1}}, "choices"),
+        (CHAT, {"choices": []}, "choices"),
+        (CHAT, {"data": [{"embedding": [0.1]}]}, "choices"),
+        (CHAT, {"choices": [{}]}, "a finish reason"),
+        (CHAT, {"choices": [*WRITTEN, {"message": {"content": "Hi"}, "finish_reason": None}]}, "a finish reason"),
+        (COMPLETIONS, {}, "choices"),
+        (COMPLETIONS, {"choices": [{"text": "Hi", "finish_reason": ""}]}, "a finish reason"),
+        (EMBEDDINGS, {}, "embeddings"),
+        (EMBEDDINGS, {"data": []}, "embeddings"),
+        (EMBEDDINGS, {"choices": WRITTEN}, "embeddings"),
+    ],
+)
+def test_a_whole_answer_that_lacks_what_was_asked_for_is_a_protocol_error(
+    endpoint: Endpoint, body: object, lacking: str
+) -> None:
+    with pytest.raises(BackendProtocolError, match=f"^u sent an answer without {lacking}$"):
+        whole_answer("u", json.dumps(body).encode(), endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (CHAT, {"choices": WRITTEN}),
+        (COMPLETIONS, {"choices": [{"text": "", "finish_reason": "length"}]}),
+        (EMBEDDINGS, {"data": [{"embedding": [0.1]}]}),
+    ],
+)
+def test_a_whole_answer_has_what_was_asked_for(endpoint: Endpoint, body: object) -> None:
+    assert whole_answer("u", json.dumps(body).encode(), endpoint) == body
+
+
+def test_an_error_is_one_on_any_endpoint() -> None:
+    for endpoint in Endpoint:
+        with pytest.raises(BackendOverloaded):
+            whole_answer("u", b'{"error": {"message": "busy", "code": 503}}', endpoint)
+
+
 @given(body=JSON)
 def test_no_json_of_an_engine_does_anything_but_decode_or_be_a_protocol_error(body: object) -> None:
     with suppress(BackendProtocolError):
         answer("u", json.dumps(body).encode())
+    for endpoint in Endpoint:
+        with suppress(BackendError):
+            whole_answer("u", json.dumps(body).encode(), endpoint)
 
 
 @given(status=st.integers(100, 999), body=st.dictionaries(st.sampled_from(["error", "message", "code"]), JSON))
