@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from api.tenants.base import UsageRow
-from api.tenants.ledger_spool import Spool, SpooledRows
+from api.tenants.ledger_spool import Spool, SpooledRows, SpoolError
 
 
 def row(number: int) -> UsageRow:
@@ -158,5 +159,18 @@ def test_a_file_is_taken_once_however_many_ask(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(SpoolError, match="file/spool cannot be used"):
         Spool(tmp_path / "file" / "spool").put([row(1)])
+
+
+def test_a_folder_that_cannot_be_read_is_said_and_not_taken_for_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="file cannot be used"):
+        Spool(tmp_path / "file").take()
+
+
+def test_a_row_that_cannot_be_encoded_holds_up_no_other(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = msgspec.structs.replace(row(2), model="half a pair: \ud800")
+    spool.put([row(1), wrong, row(3)])
+    assert taken(spool).rows == [row(1), row(3)]
+    assert [vars(entry)["row"]["id"] for entry in caplog.records] == [wrong.id]
