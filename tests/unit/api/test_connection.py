@@ -22,6 +22,7 @@ class Client:
     def __init__(self, *messages: Message) -> None:
         self._messages = list(messages)
         self._left = asyncio.Event()
+        self.waited_for = asyncio.Event()
 
     def leave(self) -> None:
         self._left.set()
@@ -29,6 +30,7 @@ class Client:
     async def receive(self) -> Message:
         if self._messages:
             return self._messages.pop(0)
+        self.waited_for.set()
         await self._left.wait()
         return GONE
 
@@ -90,11 +92,23 @@ async def test_a_client_that_left_before_the_watch_began_is_noticed() -> None:
 
 async def test_nobody_is_cancelled_once_the_answer_is_done() -> None:
     sender = Client(part(b"", more=False))
+    before = asyncio.all_tasks()
     with ClientConnection(sender.receive) as client:
         await client.read_body()
-        await asyncio.sleep(0.03)  # the watch has begun
-    before = asyncio.all_tasks()
+        await asyncio.wait_for(sender.waited_for.wait(), 10)
+        (watch,) = asyncio.all_tasks() - before
     sender.leave()
-    await asyncio.sleep(0.03)
+    await asyncio.wait([watch], timeout=10)
+    assert watch.cancelled()
     assert not client.gone
-    assert asyncio.all_tasks() <= before
+
+
+async def test_no_watch_begins_once_the_answer_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.connection._WATCHED_AFTER_S", 0)
+    sender = Client(part(b"", more=False))
+    with ClientConnection(sender.receive) as client:
+        await client.read_body()
+    # A timer that was left behind would hit in the next turn of the loop and watch in the one after that.
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not sender.waited_for.is_set()

@@ -262,7 +262,9 @@ async def test_a_body_that_ends_a_little_after_done_gives_its_connection_back(up
     reply = await backend.open(REQUEST)
     assert await collect(reply) == ([chunk("a", finish="stop")], None)
     closed.set()
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        while not any(backend._pool._idle.values()):  # noqa: ASYNC110 - the pool has no event
+            await asyncio.sleep(0.001)
     await collect(await backend.open(REQUEST))
     assert server.connections == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -124,15 +123,6 @@ def test_a_crash_ends_the_process_with_its_code(start: Callable[..., MockProcess
     mock = start("--time-scale", "200")
     mock.put_faults(crash={"exit_code": 7})
     assert mock.process.wait(SOON_S) == 7
-
-
-def test_a_crash_may_be_called_off(start: Callable[..., MockProcess]) -> None:
-    mock = start("--time-scale", "200")
-    mock.put_faults(crash={"delay_s": 0.5})
-    mock.client.delete(f"{mock.admin_url}/faults")
-    time.sleep(0.8)
-    assert mock.process.poll() is None
-    assert ask(mock).status_code == 200
 
 
 def test_the_set_is_read_back_and_replaced_as_a_whole(faulty: MockProcess) -> None:
