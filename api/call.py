@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from api.schemas.parse import CompletionLike
-from api.schemas.tokens import estimated_tokens
+from api.schemas.tokens import estimated_output_tokens
 from resilience.limiter.base import LimitDecision, Quota
 from serving.catalogue.base import Model
-from serving.types import Endpoint, Json, Reply, Usage, WholeReply, written_texts
+from serving.types import Endpoint, Json, Reply, Usage, WholeReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,9 @@ class Call:
             return None
         if self.reply.usage is not None:
             return self.reply.usage
-        produced = self.reply.produced_chunks
         if isinstance(self.reply, WholeReply):
-            produced = sum(estimated_tokens(text) for text in written_texts(self.reply.body))
-        return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=produced, estimated=True)
+            written = estimated_output_tokens(self.reply.written_text())
+        else:
+            # Most engines send a token in each chunk, some send many; the text alone would miss what has no text.
+            written = max(self.reply.produced_chunks, estimated_output_tokens(self.reply.produced_text))
+        return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=written, estimated=True)

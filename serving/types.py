@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -106,17 +106,34 @@ class Held:
             raise failure
 
 
+@dataclass(slots=True)
+class TextSize:
+    """How much text there was, summed up piece by piece: what an estimate of its tokens needs."""
+
+    utf8_bytes: int = 0
+    ascii_only: bool = True
+
+    def add(self, text: str) -> None:
+        if text.isascii():
+            self.utf8_bytes += len(text)
+        else:
+            self.utf8_bytes += len(text.encode("utf-8", "surrogatepass"))
+            self.ascii_only = False
+
+
 @dataclass(slots=True, kw_only=True)
 class Reply:
     """An engine's answer, and the owner of all that is held for it: whoever takes a reply closes it.
 
-    `usage` is what the engine reported, None as long as it has not. `produced_chunks` counts the chunks that carried
-    output, which is what a stream that was cut short is billed by.
+    `usage` is what the engine reported, None as long as it has not. What a stream has brought so far is counted too:
+    `produced_chunks`, the chunks that carried output, and `produced_text`, how much; an answer that ended without a
+    report is billed by them.
     """
 
     upstream: str
     usage: Usage | None = None
     produced_chunks: int = 0
+    produced_text: TextSize = field(default_factory=TextSize)
     _held: Held = field(default_factory=Held)
 
     def holding(self, held: Held) -> Self:
@@ -133,6 +150,13 @@ class Reply:
 @dataclass(slots=True, kw_only=True)
 class WholeReply(Reply):
     body: Json
+
+    def written_text(self) -> TextSize:
+        """How much the engine wrote; to be asked for only where it did not report its usage."""
+        size = TextSize()
+        for text in written_texts(self.body):
+            size.add(text)
+        return size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,26 +176,42 @@ class StreamReply(Reply):
         for frame in batch:
             if (usage := frame.get("usage")) is not None:
                 self.usage = Usage.from_wire(usage) or self.usage
-            if carries_output(frame):
+            if texts := written_texts(frame):
                 self.produced_chunks += 1
+                for text in texts:
+                    self.produced_text.add(text)
         return batch
 
 
 def carries_output(frame: Json) -> bool:
     """Whether a stream's event brings the client something, unlike the first event's role and the last one's usage."""
-    for choice in frame.get("choices") or ():
-        delta = choice.get("delta") or choice
-        if any(delta.get(name) for name in _OUTPUT_FIELDS):
-            return True
-    return False
-
-
-def written_texts(body: Json) -> Iterator[str]:
-    """What the engine wrote in a whole answer, each choice's text and tool calls."""
-    for choice in body.get("choices") or ():
-        message = choice.get("message") or choice
-        parts = [message.get(name) for name in _OUTPUT_FIELDS]
-        yield from (part if isinstance(part, str) else str(part) for part in parts if part)
+    return bool(written_texts(frame))
 
 
 _OUTPUT_FIELDS = ("content", "text", "tool_calls", "reasoning_content", "reasoning", "refusal")
+
+
+def written_texts(answer: Json) -> list[str]:
+    """What the engine wrote in a whole answer or a stream's event: each choice's texts and tool calls."""
+    texts: list[str] = []
+    for choice in answer.get("choices") or ():
+        part = choice.get("delta") or choice.get("message") or choice
+        for name in _OUTPUT_FIELDS:
+            if value := part.get(name):
+                if name == "reasoning" and value == part.get("reasoning_content"):
+                    continue  # vLLM says it under its old and its new name
+                texts.append(value if isinstance(value, str) else _text_of(value))
+    return texts
+
+
+def _text_of(value: Any) -> str:
+    """What the engine has written of a field that is no string, without the wire's names around it."""
+    return "".join(map(_text_of_part, value)) if isinstance(value, list) else str(value)
+
+
+def _text_of_part(part: Any) -> str:
+    """Of a tool call or a part of a content."""
+    written = part.get("function") or part if isinstance(part, dict) else part
+    if not isinstance(written, dict):
+        return str(written)
+    return "".join(str(written[name]) for name in ("name", "arguments", "text") if written.get(name))

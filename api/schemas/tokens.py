@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from serving.types import TextSize
+
 _MAX_INPUTS = 2048
 _CHARACTERS_PER_TOKEN = 4
 _BYTES_PER_TOKEN = 3
@@ -14,6 +16,13 @@ def estimated_tokens(text: str) -> int:
     if text.isascii():
         return len(text) // _CHARACTERS_PER_TOKEN + 1
     return len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN + 1
+
+
+def estimated_output_tokens(size: TextSize) -> int:
+    """The same of a text that came in pieces; 0 of none."""
+    if not size.utf8_bytes:
+        return 0
+    return size.utf8_bytes // (_CHARACTERS_PER_TOKEN if size.ascii_only else _BYTES_PER_TOKEN) + 1
 
 
 def estimated_input_tokens(value: str | list[Any]) -> int:

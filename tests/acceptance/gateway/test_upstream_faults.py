@@ -26,6 +26,8 @@ from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 from tests.acceptance.gateway.scripted_upstream import ScriptedUpstream
 
 MESSAGES: Any = QUESTION["messages"]
+HELLO_TOKENS = 3
+"""Estimated of "Hello you", nine characters: what an answer owes whose engine has not said, whole or not."""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def test_a_stream_that_breaks_off_says_so(
     chunks = [json.loads(payload) for payload in payloads]
     assert "".join(one["choices"][0]["delta"].get("content", "") for one in chunks) == "Hello you"
     row = ledger.one(request_id)
-    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("upstream_failed", 2, True)
+    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("upstream_failed", HELLO_TOKENS, True)
     with openai.OpenAI(base_url=faulty.base_url, api_key=KEY, max_retries=0) as client:
         stream = client.chat.completions.create(model=name, messages=MESSAGES, stream=True)
         with pytest.raises(openai.APIError, match="engine"):
@@ -135,12 +137,12 @@ def test_an_answer_as_vllm_writes_it_conforms(faulty_client: httpx.Client) -> No
 
 
 @pytest.mark.parametrize("name", ["without-usage", "usage-null"])
-def test_a_stream_without_usage_is_billed_by_its_chunks(
+def test_a_stream_without_usage_is_billed_by_its_length(
     faulty_client: httpx.Client, ledger: LedgerRows, request_id: str, name: str
 ) -> None:
     ask(faulty_client, name, stream=True, **{"X-Request-Id": request_id})
     row = ledger.one(request_id)
-    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("ok", 2, True)
+    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("ok", HELLO_TOKENS, True)
     assert row["prompt_tokens"] > 0
     assert row["cost_usd"] > 0
 
@@ -151,8 +153,7 @@ def test_an_answer_without_usage_is_billed_by_its_length(
     answer = ask(faulty_client, "body-without-usage", stream=False, **{"X-Request-Id": request_id})
     assert "usage" not in answer.json()
     row = ledger.one(request_id)
-    # "Hello you": nine characters.
-    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("ok", 3, True)
+    assert (row["outcome"], row["completion_tokens"], row["estimated"]) == ("ok", HELLO_TOKENS, True)
     assert row["prompt_tokens"] > 0
 
 

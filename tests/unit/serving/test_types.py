@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from serving.types import Held, Json, Reply, StreamReply, Usage, carries_output
+from serving.types import Held, Json, Reply, StreamReply, TextSize, Usage, WholeReply, carries_output, written_texts
 
 
 def test_what_is_held_is_released_once_and_in_reverse_order() -> None:
@@ -148,13 +150,56 @@ def test_a_frame_carries_output_or_not(frame: Json, carries: bool) -> None:
     assert carries_output(frame) is carries
 
 
+CALL: Json = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+WRITTEN: list[tuple[Json, list[str]]] = [
+    ({"content": "Hi", "refusal": "No"}, ["Hi", "No"]),
+    ({"content": None, "tool_calls": [CALL, CALL]}, ['f{"a":1}f{"a":1}']),
+    ({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]}, ["1}"]),
+    ({"tool_calls": [{"index": 0, "function": None}]}, [""]),
+    ({"reasoning_content": "Hm", "reasoning": "Hm"}, ["Hm"]),
+    ({"reasoning_content": "Hm", "reasoning": "Oh"}, ["Hm", "Oh"]),
+    ({"content": [{"type": "text", "text": "Hi"}, "you", 3]}, ["Hiyou3"]),
+    ({"content": 7}, ["7"]),
+    ({"content": ""}, []),
+]
+
+
+@pytest.mark.parametrize("place", ["message", "delta"])
+@pytest.mark.parametrize(("part", "texts"), WRITTEN)
+def test_what_the_engine_wrote(part: Json, texts: list[str], place: str) -> None:
+    assert written_texts({"choices": [{place: part}, {place: None, **part}]}) == texts * 2
+
+
+def test_the_size_of_a_whole_answer() -> None:
+    body = {"choices": [{"message": {"content": "Hi", "tool_calls": [CALL]}}, {"message": {"content": "you"}}]}
+    assert WholeReply(upstream="near", body=body).written_text() == TextSize(utf8_bytes=13)
+    assert WholeReply(upstream="near", body={"data": []}).written_text() == TextSize()
+
+
+@given(pieces=st.lists(st.text(max_size=5)))
+def test_the_size_of_a_text_is_that_of_its_pieces(pieces: list[str]) -> None:
+    whole, sum_of_pieces = TextSize(), TextSize()
+    whole.add("".join(pieces))
+    for piece in pieces:
+        sum_of_pieces.add(piece)
+    assert sum_of_pieces == whole
+
+
+def test_half_a_surrogate_pair_has_a_size() -> None:
+    size = TextSize()
+    size.add("\ud800")
+    assert size == TextSize(utf8_bytes=3, ascii_only=False)
+
+
 async def test_a_stream_counts_what_it_produced_and_remembers_its_usage() -> None:
     async def frames() -> AsyncIterator[list[Json]]:
         yield [frame for frame, _ in FRAMES[:2]]
+        yield [{"choices": [{"delta": {"content": "日本"}}]}]
         yield [{"usage": {"prompt_tokens": 3, "completion_tokens": 1}, "choices": []}, {"usage": "none", "choices": []}]
 
     reply = StreamReply(upstream="near", frames=frames())
     batches = [batch async for batch in reply]
-    assert [len(batch) for batch in batches] == [2, 2]
-    assert reply.produced_chunks == 1
+    assert [len(batch) for batch in batches] == [2, 1, 2]
+    assert reply.produced_chunks == 2
+    assert reply.produced_text == TextSize(utf8_bytes=8, ascii_only=False)
     assert reply.usage == Usage(prompt_tokens=3, completion_tokens=1)

@@ -106,6 +106,34 @@ async def test_without_a_report_of_the_engine_the_bill_is_an_estimate(
     assert (row.prompt_tokens, row.completion_tokens) == (served.prompt_tokens, completion)
 
 
+ONE_BIG_CHUNK = "Hello you " * 160
+SMALL_CHUNKS = ["a"] * 100
+ACCENTS = ["Zürich ", "and ", "日本 "] * 20
+
+
+@pytest.mark.parametrize(
+    ("pieces", "tokens"),
+    [([ONE_BIG_CHUNK], 401), (["Hello ", "you "] * 160, 401), (SMALL_CHUNKS, 100), (ACCENTS, 127), ([], 0)],
+    ids=["one chunk", "words", "letters", "accents", "nothing"],
+)
+async def test_a_cut_stream_owes_what_a_whole_answer_would(pieces: list[str], tokens: int) -> None:
+    async def frames() -> Any:
+        for piece in pieces:
+            yield [{"choices": [{"delta": {"content": piece}}]}]
+
+    cut, whole = await answered(None, stream=True), await answered(None)
+    cut.reply = StreamReply(upstream="near", frames=frames())
+    assert [batch async for batch in cut.reply] or not pieces
+    whole.reply = WholeReply(upstream="near", body={"choices": [{"message": {"content": "".join(pieces)}}]})
+    owed, owed_whole = cut.billed_usage(), whole.billed_usage()
+    assert owed is not None
+    assert owed_whole is not None
+    assert owed.completion_tokens == tokens
+    assert owed.estimated
+    # Never less than a token for each chunk, and else the same.
+    assert owed.completion_tokens == max(owed_whole.completion_tokens, len(pieces))
+
+
 async def test_what_no_engine_answered_is_not_billed() -> None:
     books = Books()
     books.accounting.bill(call())
