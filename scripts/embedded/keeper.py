@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Keeper:
         self._backoff = backoff
         self._start_timeout_s = start_timeout_s
         self._ready_at: float | None = None
+        self._preparation_hung = False
         self._stopping = threading.Event()
         # Between `start` and `stop`, so that nothing is started after it was stopped.
         self._transition = threading.Lock()
@@ -60,12 +62,12 @@ class Keeper:
     def _keep(self) -> None:
         crashes = 0
         while not self._stopping.is_set():
-            self._ready_at = None
+            self._ready_at, self._preparation_hung = None, False
             problem = self._run_once(attempt=crashes + 1)
             if self._stopping.is_set():
                 return
             log.warning("%s", problem)
-            hangs = self.process.is_running()
+            hangs = self._preparation_hung or self.process.is_running()
             self.process.end(first=SIGTERM, grace_s=_ORPHANS_GRACE_S)
             ran_for_s = 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
             crashes = self._backoff.crashes_in_a_row(before=crashes, ran_for_s=ran_for_s)
@@ -90,6 +92,10 @@ class Keeper:
         except OSError as error:
             # A full disk, say: it may be gone at the next try.
             return f"{self.state.name} could not be started: {error}"
+        except subprocess.TimeoutExpired as error:
+            self._preparation_hung = True
+            log_file = self.process.service.log_file
+            return f"{self.state.name} could not be prepared within {error.timeout:.3g} s, see {log_file}"
         log.info("%s runs, pid %d, attempt %d", self.state.name, self.process.pid, attempt)
         self._ready_at = time.monotonic()
         self._note(phase=ServicePhase.RUNNING)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,6 +171,22 @@ def test_a_service_that_hangs_at_start_is_reported_once_and_ended(tmp_path: Path
     assert state.message == f"store was not ready after 0.5 s, see {tmp_path / 'store.log'}: waiting"
     assert state.services[0].process is not None
     assert not state.services[0].process.is_alive()
+
+
+def test_a_preparation_that_hangs_is_reported_once(tmp_path: Path) -> None:
+    tries = []
+
+    def prepare() -> None:
+        tries.append(1)
+        subprocess.run(["sleep", "300"], check=True, timeout=0.2)
+
+    service = replace(shell("store", "exit 1", folder=tmp_path, start_attempts=5), prepare=prepare)
+    assert not supervisor_of([[service]], folder=tmp_path).run()
+    state = StackState.read(tmp_path)
+    assert state is not None
+    log = tmp_path / "store.log"
+    assert state.message == f"store could not be prepared within 0.2 s, see {log}"
+    assert len(tries) == 1
 
 
 def test_a_stop_during_the_start_ends_what_had_started(tmp_path: Path) -> None:
