@@ -28,6 +28,7 @@ COMPOSE_ONLY = {
         "1g",
         "Memory for the gateway; also MOCK_, REDIS_, POSTGRES_, PROMETHEUS_, GRAFANA_, OTEL_MEMORY.",
     ),
+    "GATEWAY_STOP_GRACE": ("45s", "Time the gateway has to stop: 15 s more than SHUTDOWN_TIMEOUT_S, or more."),
 }
 
 _ENV_HEADER = """\

@@ -16,8 +16,10 @@ from scripts.embedded.service import Service
 from scripts.embedded.stack_settings import StackSettings
 
 _PORTS_FILE = "ports.json"
-# On top of the gateway's own deadline for open streams: settling accounts and the end of its workers.
-_DRAIN_MARGIN_S = 5.0
+# On top of the gateway's own deadline for open streams. After it come, at the longest: 2 s for the last words to
+# clients and the settling of accounts, 3 s for the ledger until its rows go to disk, 2 s for the logs; the rest is for
+# slow disks and the end of the processes. The compose file's grace period has the same margin.
+_DRAIN_MARGIN_S = 15.0
 
 
 class PortTakenError(RuntimeError):
