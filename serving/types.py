@@ -42,16 +42,18 @@ class Usage:
 
     @classmethod
     def from_wire(cls, usage: object) -> Usage | None:
-        """The `usage` object of the OpenAI wire format; None when it is absent or not one."""
+        """The `usage` object of the OpenAI wire format; None when it is absent or counts nothing."""
         if not isinstance(usage, dict):
             return None
+        prompt_tokens, completion_tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        if prompt_tokens is None and completion_tokens is None:
+            return None
         details = usage.get("prompt_tokens_details")
-        cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-        prompt_tokens = _count(usage.get("prompt_tokens"))
+        cached_tokens = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
         return cls(
-            prompt_tokens=prompt_tokens,
-            completion_tokens=_count(usage.get("completion_tokens")),
-            cached_tokens=min(_count(cached), prompt_tokens),
+            prompt_tokens=prompt_tokens or 0,
+            completion_tokens=completion_tokens or 0,
+            cached_tokens=min(cached_tokens or 0, prompt_tokens or 0),
         )
 
     @property
@@ -63,8 +65,13 @@ class Usage:
 _MAX_TOKENS = 2**31 - 1
 
 
-def _count(value: object) -> int:
-    return min(value, _MAX_TOKENS) if isinstance(value, int) and value > 0 else 0
+def _count(value: object) -> int | None:
+    """None of what is no count. Engines written in languages with one kind of number say 7.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return None
+    return min(value, _MAX_TOKENS)
 
 
 class Held:
