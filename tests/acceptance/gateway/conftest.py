@@ -56,8 +56,9 @@ def gateways(
             "API_KEYS": f"{KEY}:acceptance,{OTHER_KEY}:other",
             "RATE_LIMIT_RPM": HUGE,
             "RATE_LIMIT_TPM": HUGE,
-            # The limiter's own time-out has tests of its own; here a loaded machine must not trip it.
+            # These time-outs have tests of their own; here a loaded machine must not trip them.
             "RATE_LIMIT_TIMEOUT_S": "2",
+            "CONNECT_TIMEOUT_S": "15",
             "REDIS_URL": redis_server.url,
             "DATABASE_URL": database_url,
             "MOCK_BASE_URL": shared_engine.base_url,
