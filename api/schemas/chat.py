@@ -13,6 +13,8 @@ from api.schemas.tokens import estimated_tokens
 _IMAGE_TOKENS = 765
 # The tags around each message that chat templates add.
 _TOKENS_PER_MESSAGE = 4
+# Far more than conversations have: each message costs the gateway some time, whatever is in it.
+_MAX_MESSAGES = 10_000
 
 
 class ContentPart(Struct):
@@ -57,7 +59,7 @@ class ResponseFormat(Struct):
 
 
 class ChatCompletionRequest(Sampling, kw_only=True):
-    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
+    messages: Annotated[list[ChatMessage], Meta(min_length=1, max_length=_MAX_MESSAGES)]
     stream_options: StreamOptions | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     logprobs: bool | None = None

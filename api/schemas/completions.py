@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
 from api.schemas.sampling import Sampling, check_sampling
-from api.schemas.tokens import estimated_input_tokens, input_problem
+from api.schemas.tokens import Input, estimated_input_tokens, input_problem
 
 
 class CompletionRequest(Sampling, kw_only=True):
-    prompt: str | list[Any]
+    prompt: Input
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
     best_of: Annotated[int, Meta(ge=1, le=128)] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.schemas.tokens import estimated_input_tokens, input_problem
+from api.schemas.tokens import Input, estimated_input_tokens, input_problem
 
 
 class EmbeddingRequest(Struct, kw_only=True):
-    input: str | list[Any]
+    input: Input
     model: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     encoding_format: Literal["float", "base64"] | None = None

@@ -17,6 +17,7 @@ from serving.types import Endpoint, Json
 CHAT, COMPLETIONS, EMBEDDINGS = Endpoint.CHAT, Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS
 HI: Json = {"messages": [{"role": "user", "content": "Hi"}]}
 TOOL: Json = {"type": "function", "function": {"name": "f"}}
+MOST_IDS = 2_097_152
 MINIMAL: dict[Endpoint, Json] = {CHAT: HI, COMPLETIONS: {"prompt": "Hi"}, EMBEDDINGS: {"input": "Hi"}}
 
 
@@ -83,7 +84,10 @@ def test_no_bytes_lead_to_anything_but_an_object_or_a_refusal(raw: bytes) -> Non
         (EMBEDDINGS, {"input": [""], "dimensions": 3, "encoding_format": "base64"}),
         (EMBEDDINGS, {"input": list(range(3000))}),  # one input of 3,000 tokens
         (EMBEDDINGS, {"input": [[0]] * 2048}),
+        (EMBEDDINGS, {"input": [0] * MOST_IDS}),
+        (CHAT, {"messages": HI["messages"] * 10_000}),
     ],
+    ids=lambda value: repr(value)[:60],
 )
 def test_requests_that_are_right(endpoint: Endpoint, changes: Json) -> None:
     check_request(endpoint, MINIMAL[endpoint] | changes)
@@ -97,6 +101,7 @@ MISSING = "missing_required_parameter"
     [
         (CHAT, {"messages": []}, "messages"),
         (CHAT, {"messages": None}, "messages"),
+        (CHAT, {"messages": HI["messages"] * 10_001}, "messages"),
         (CHAT, {"messages": "Hi"}, "messages"),
         (CHAT, {"messages": [3]}, "messages[0]"),
         (CHAT, {"messages": [*HI["messages"], {"role": "robot", "content": ""}]}, "messages[1].role"),
@@ -145,6 +150,10 @@ MISSING = "missing_required_parameter"
         (COMPLETIONS, {"prompt": [True]}, "prompt[0]"),
         (COMPLETIONS, {"prompt": [-1]}, "prompt[0]"),
         (COMPLETIONS, {"prompt": ["a"] * 2049}, "prompt"),
+        (COMPLETIONS, {"prompt": [1] * (MOST_IDS + 1)}, "prompt"),
+        (COMPLETIONS, {"prompt": [[1] * (MOST_IDS // 2)] * 3}, "prompt"),
+        (COMPLETIONS, {"prompt": [[1], [2, -1]]}, "prompt[1]"),
+        (COMPLETIONS, {"prompt": [[1], [2, 2.0]]}, "prompt[1]"),
         (COMPLETIONS, {"best_of": 1, "n": 2}, "best_of"),
         (COMPLETIONS, {"max_tokens": -1}, "max_tokens"),
         (COMPLETIONS, {"stream_options": {}}, "stream_options"),
@@ -153,6 +162,7 @@ MISSING = "missing_required_parameter"
         (EMBEDDINGS, {"dimensions": 0}, "dimensions"),
         (EMBEDDINGS, {"encoding_format": "hex"}, "encoding_format"),
     ],
+    ids=lambda value: repr(value)[:60],
 )
 def test_a_wrong_value_is_refused_by_name(endpoint: Endpoint, changes: Json, param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:

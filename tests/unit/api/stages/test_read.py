@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from api.errors import ApiError, InvalidRequest, UnknownModel
+from api.schemas.parse import parse_json
 from serving.catalogue.base import ModelKind
 from serving.types import Endpoint, Json
 from tests.unit.api.fakes import CHAT, catalogue, model, read_call
@@ -80,6 +83,27 @@ async def test_an_embedding_reserves_its_input_alone() -> None:
     assert (call.prompt_tokens, call.reserved_tokens) == (4, 4)
     assert not call.streams
     assert not call.wants_usage
+
+
+@pytest.mark.parametrize(("characters", "aside"), [(100, False), (300_000, True)])
+async def test_a_large_body_is_checked_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, characters: int, aside: bool
+) -> None:
+    threads: list[int] = []
+
+    def watched(raw: bytes) -> Json:
+        threads.append(threading.get_ident())
+        return parse_json(raw)
+
+    monkeypatch.setattr("api.stages.read.parse_json", watched)
+    body = {"messages": [{"role": "user", "content": "x" * characters}], "max_tokens": 10}
+    call = await read_call(body, offered=OFFERED)
+    assert call.body["messages"] == body["messages"]
+    assert call.prompt_tokens == 4 + characters // 4 + 1
+    with pytest.raises(InvalidRequest) as refused:
+        await read_call({**body, "n": 0}, offered=OFFERED)
+    assert refused.value.param == "n"
+    assert [thread != threading.get_ident() for thread in threads] == [aside, aside]
 
 
 @pytest.mark.parametrize("param", ["max_tokens", "max_completion_tokens"])
