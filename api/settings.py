@@ -8,6 +8,7 @@ The docstring below a setting is its meaning in `.env.example` and `docs/referen
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,8 @@ from typing import Annotated, Any, Self, TypeVar
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.store_addresses import checked_database_url, checked_redis_url
 
 
 class SettingsError(ValueError):
@@ -45,6 +48,9 @@ OptionalPort = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 Positive = Annotated[int, Field(gt=0)]
 BaseUrl = Annotated[str, AfterValidator(lambda url: url.rstrip("/")), Field(pattern=r"^https?://\S+$")]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(lambda url: SecretStr(checked_database_url(url.get_secret_value())))]
+# What a header can carry as one word; what is beyond ASCII would arrive in another encoding than it was set in.
+_KEY = re.compile(r"[!-~]+")
 
 
 class _Group(BaseSettings):
@@ -104,6 +110,11 @@ class KeySettings(_Group):
             key, separator, tenant = entry.rpartition(":")
             if not separator or not key.strip() or not tenant.strip():
                 raise ValueError("API_KEYS must be a comma-separated list of key:tenant")
+            if not _KEY.fullmatch(key.strip()):
+                raise ValueError(
+                    "API_KEYS holds a key with a character that no client can send: "
+                    "use ASCII letters, digits and signs, without spaces"
+                )
             pairs[key.strip()] = tenant.strip()
         if not pairs:
             raise ValueError("API_KEYS must hold at least one key:tenant")
@@ -124,9 +135,9 @@ class LimitSettings(_Group):
 class StoreSettings(_Group):
     """Stores"""
 
-    redis_url: str = Field("", pattern=r"^(|(redis|rediss|unix)://\S+)$")
+    redis_url: Annotated[str, AfterValidator(checked_redis_url)] = ""
     """Redis to use, redis://user:password@host:port/0; empty: the one that `make up` starts."""
-    database_url: SecretStr = SecretStr("")
+    database_url: DatabaseUrl = SecretStr("")
     """Postgres to use, postgresql://user:password@host:port/database; empty: the one that `make up` starts."""
 
     @property

@@ -53,7 +53,12 @@ def test_other_variables_are_kept_for_the_catalogue(tmp_path: Path, monkeypatch:
         ("MODEL_BACKEND=gpt", "MODEL_BACKEND: Input should be"),
         ("MODEL_BACKEND=openai", "MODEL_BACKEND=openai needs UPSTREAM_BASE_URL"),
         ("UPSTREAM_BASE_URL=ftp://host", "UPSTREAM_BASE_URL"),
-        ("REDIS_URL=localhost", "REDIS_URL"),
+        ("REDIS_URL=localhost", "REDIS_URL: must begin with redis://"),
+        ("DATABASE_URL=mysql://h/d", "DATABASE_URL: must be such as postgresql://"),
+        ("API_KEYS=clé:t", "API_KEYS holds a key with a character that no client can send"),
+        ("API_KEYS='two words:t'", "API_KEYS holds a key with a character that no client can send"),
+        ('API_KEYS="a\tb:t"', "API_KEYS holds a key with a character that no client can send"),
+        ("API_KEYS=a\x7fb:t", "API_KEYS holds a key with a character that no client can send"),
         ("LOG_LEVEL=LOUD", "LOG_LEVEL"),
         ("API_KEYS=no-tenant", "API_KEYS must be a comma-separated list of key:tenant"),
         ("API_KEYS=,", "API_KEYS must hold at least one key:tenant"),
@@ -81,7 +86,10 @@ def test_all_that_is_wrong_is_said_at_once_and_once(tmp_path: Path) -> None:
 
 def test_no_value_is_printed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
-        load(tmp_path, "API_KEYS=sesame\nREDIS_URL=sesame\nUPSTREAM_BASE_URL=sesame\nWORKERS=sesame\n")
+        load(
+            tmp_path,
+            "API_KEYS=sesame\nREDIS_URL=sesame\nUPSTREAM_BASE_URL=sesame\nWORKERS=sesame\nDATABASE_URL=sesame\n",
+        )
     assert "sesame" not in str(error.value)
 
 
