@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from msgspec import Struct
 
+from api.errors import (
+    ApiError,
+    BodyTimeout,
+    BodyTooLarge,
+    Internal,
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    Unauthenticated,
+    UnknownModel,
+    UnsupportedMediaType,
+    UpstreamFailed,
+    UpstreamTimedOut,
+)
 from api.schemas.parse import REQUEST_TYPES
 from serving.types import Endpoint
 
@@ -16,18 +31,26 @@ _SUMMARIES = {
     Endpoint.COMPLETIONS: "Continue a text",
     Endpoint.EMBEDDINGS: "Turn texts into vectors",
 }
-_ERRORS = {
-    "400": "The request is wrong; `param` names what",
-    "401": "No API key, or not a known one",
-    "404": "No such model",
-    "408": "The body took too long",
-    "413": "The body is too large",
-    "415": "The body is not JSON",
-    "429": "A limit is reached; `Retry-After` says when to come back",
-    "502": "The engine broke off",
-    "503": "No engine is available; `Retry-After` says when to come back",
-    "504": "The engine took too long",
+# One for each status; what leads to it is in docs/reference/errors.md.
+_ERRORS: dict[type[ApiError], str] = {
+    InvalidRequest: "The request is wrong; `param` names what",
+    Unauthenticated: "No API key, or not a known one",
+    UnknownModel: "No such model",
+    BodyTimeout: "The body took too long",
+    BodyTooLarge: "The body is too large",
+    UnsupportedMediaType: "The body is not JSON",
+    RateLimited: "A limit is reached; `Retry-After` says when to come back",
+    Internal: "The gateway failed",
+    UpstreamFailed: "The engine broke off",
+    Overloaded: "No engine is available; `Retry-After` says when to come back",
+    UpstreamTimedOut: "The engine took too long",
 }
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string", "description": "A chunk or an error in JSON, or `[DONE]`"}},
+}
+_REJECTED_BY_ENGINE = {"4XX": "The engine's own words about a request that only it could judge"}
 
 
 class ErrorDetail(Struct):
@@ -58,20 +81,16 @@ def describe_completions(app: FastAPI) -> None:
             error = schemas[-1]
             for endpoint, schema in zip(Endpoint, schemas, strict=False):
                 page["paths"][f"/v1/{endpoint.value}"] = {"post": _operation(endpoint, schema, error)}
-            for path in ("/v1/models", "/v1/models/{model}"):
-                page["paths"][path]["get"]["security"] = [{"key": []}]
-                page["paths"][path]["get"]["responses"] |= {
-                    status: _error_response(_ERRORS[status], error) for status in ("401", "404")
-                }
+            _correct_models(page, error)
         return page
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the page
 
 
 def _operation(endpoint: Endpoint, schema: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"type": "object"}}}
+    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if endpoint is not Endpoint.EMBEDDINGS:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"itemSchema": _EVENT}
     return {
         "tags": ["completions"],
         "summary": _SUMMARIES[endpoint],
@@ -80,10 +99,28 @@ def _operation(endpoint: Endpoint, schema: dict[str, Any], error: dict[str, Any]
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
             "200": {"description": "The answer, whole or as server-sent events", "content": content},
-            **{status: _error_response(text, error) for status, text in _ERRORS.items()},
+            **_error_responses(_described(_ERRORS.keys()) | _REJECTED_BY_ENGINE, error),
         },
     }
 
 
-def _error_response(description: str, error: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": error}}}
+def _correct_models(page: dict[str, Any], error: dict[str, Any]) -> None:
+    """These pages need a key, and what FastAPI says of its own validation errors holds nowhere here."""
+    errors = {InvalidRequest, Unauthenticated, Internal}
+    for path, possible in {"/v1/models": errors, "/v1/models/{model}": errors | {UnknownModel}}.items():
+        operation = page["paths"][path]["get"]
+        operation["security"] = [{"key": []}]
+        operation["responses"].pop("422", None)
+        operation["responses"] |= _error_responses(_described(possible), error)
+    for name in ("HTTPValidationError", "ValidationError"):
+        page["components"]["schemas"].pop(name, None)
+
+
+def _described(errors: AbstractSet[type[ApiError]]) -> dict[str, str]:
+    """Status -> description, in the order of the table."""
+    return {str(kind.status): text for kind, text in _ERRORS.items() if kind in errors}
+
+
+def _error_responses(described: dict[str, str], error: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": error}}
+    return {status: {"description": text, "content": content} for status, text in described.items()}

@@ -1,0 +1,57 @@
+"""The OpenAPI page names every status that an endpoint may answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from api import errors
+from api.errors import ApiError, MethodNotAllowed, RejectedByEngine
+from api.openapi import describe_completions
+from api.routes.models import ModelListing, models_router
+from api.tenants.keys import SettingsKeys
+from serving.types import Endpoint
+from tests.unit.api.fakes import KEY, QUOTA, catalogue, model
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ApiError)]
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, Any]:
+    app = FastAPI()
+    keys = SettingsKeys({KEY: "finsight"}, quota=QUOTA)
+    app.include_router(models_router(ModelListing(catalogue(model("fast")), forwarding=[]), keys))
+    describe_completions(app)
+    return app.openapi()
+
+
+@pytest.mark.parametrize("endpoint", Endpoint)
+def test_a_completion_may_end_in_every_error_but_that_of_another_method(
+    page: dict[str, Any], endpoint: Endpoint
+) -> None:
+    possible = {str(kind.status) for kind in KINDS if kind not in (MethodNotAllowed, RejectedByEngine)}
+    answers = page["paths"][f"/v1/{endpoint.value}"]["post"]["responses"]
+    assert answers.keys() == {"200", "4XX"} | possible
+
+
+@pytest.mark.parametrize(
+    ("path", "statuses"),
+    [("/v1/models", ["200", "400", "401", "500"]), ("/v1/models/{model}", ["200", "400", "401", "404", "500"])],
+)
+def test_the_model_list_answers_in_its_own_words(page: dict[str, Any], path: str, statuses: list[str]) -> None:
+    assert sorted(page["paths"][path]["get"]["responses"]) == statuses
+
+
+def test_every_error_has_the_same_body(page: dict[str, Any]) -> None:
+    answers = [
+        answer
+        for methods in page["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status != "200"
+    ]
+    bodies = [answer["content"]["application/json"]["schema"] for answer in answers]
+    assert bodies == [{"$ref": "#/components/schemas/ErrorBody"}] * len(answers)
+    assert "HTTPValidationError" not in page["components"]["schemas"]
