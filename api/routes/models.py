@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -21,16 +21,20 @@ from serving.types import Json
 
 logger = logging.getLogger(__name__)
 _LISTING_REUSED_FOR_S = 30.0
+_FAILURE_REUSED_FOR_S = 1.0
 
 
 class ModelListing:
     """`forwarding`: the upstreams of wildcard models, whose own lists are part of ours."""
 
-    def __init__(self, catalogue: Catalogue, *, forwarding: Sequence[Backend]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, forwarding: Sequence[Backend], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._catalogue = catalogue
         self._forwarding = forwarding
+        self._clock = clock
         self._forwarded: list[Json] = []
-        self._asked_s = float("-inf")
+        self._ask_again_s = float("-inf")
         self._asking = asyncio.Lock()
 
     async def all(self) -> list[Json]:
@@ -50,21 +54,22 @@ class ModelListing:
 
     async def _forwarded_models(self) -> list[Json]:
         if self._forwarding:
-            async with self._asking:  # whoever comes meanwhile waits for the same answer
-                if time.monotonic() - self._asked_s > _LISTING_REUSED_FOR_S:
+            # Whoever comes meanwhile waits for the same answer; or for the same failure, which also holds for a moment.
+            async with self._asking:
+                if self._clock() >= self._ask_again_s:
                     await self._ask()
         return self._forwarded
 
     async def _ask(self) -> None:
         found: dict[str, Json] = {}
-        asked_s = time.monotonic()
+        reused_for_s = _LISTING_REUSED_FOR_S
         for backend in self._forwarding:
             try:
                 found |= {str(entry["id"]): _conformed(entry) for entry in await backend.models() if "id" in entry}
             except BackendError as error:
                 logger.warning("an upstream did not list its models", extra={"reason": str(error)})
-                asked_s = float("-inf")
-        self._asked_s = asked_s
+                reused_for_s = _FAILURE_REUSED_FOR_S
+        self._ask_again_s = self._clock() + reused_for_s
         self._forwarded = list(found.values()) or self._forwarded
 
 

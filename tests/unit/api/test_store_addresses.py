@@ -29,7 +29,7 @@ SECRET = "sesame"
 )
 def test_a_redis_url_that_the_client_takes(url: str) -> None:
     assert checked_redis_url(url) == url
-    assert Redis.from_url(url).connection_pool
+    Redis.from_url(url)  # raises if it does not
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_redis_url_that_is_wrong_is_a_sentence_without_it(url: str, sentence: 
 )
 def test_a_database_url_that_the_client_takes(url: str) -> None:
     assert checked_database_url(url) == url
-    assert psycopg.conninfo.make_conninfo(url)
+    psycopg.conninfo.make_conninfo(url)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from api.errors import UnknownModel
 from api.routes.models import ModelListing
 from serving.errors import BackendUnavailable
+from serving.types import Json
 from tests.unit.api.fakes import Journal, MemoryBackend, catalogue, model
 
 OURS = {"id": "fast", "object": "model", "created": 1, "owned_by": "us"}
@@ -36,13 +37,35 @@ async def test_all_who_ask_first_get_the_whole_list_and_cause_one_look_up() -> N
     assert journal.entries == ["models"]
 
 
+class DeadBackend(MemoryBackend):
+    """Fails, after a while."""
+
+    async def models(self) -> list[Json]:
+        await self.journal.reach("models")
+        raise BackendUnavailable("gone", upstream=self.name)
+
+
+async def test_all_who_ask_while_an_upstream_is_away_cause_one_look_up_a_second() -> None:
+    now_s = 100.0
+    journal = Journal()
+    listing = ModelListing(ANY, forwarding=[DeadBackend("any-1", {}, journal)], clock=lambda: now_s)
+    assert await asyncio.gather(*(listing.all() for _ in range(20))) == [[OURS]] * 20
+    now_s += 0.9
+    assert await listing.all() == [OURS]
+    assert journal.entries == ["models"]
+    now_s += 0.2
+    assert await asyncio.gather(*(listing.all() for _ in range(20))) == [[OURS]] * 20
+    assert journal.entries == ["models"] * 2
+
+
 async def test_an_upstream_that_is_away_is_asked_again_and_its_list_kept() -> None:
     backend = MemoryBackend("any-1", {})
     listing = ModelListing(ANY, forwarding=[backend])
     backend.outcome = BackendUnavailable("gone", upstream="any-1")
     assert await listing.all() == [OURS]
     backend.outcome = {}
+    listing._ask_again_s = float("-inf")
     assert await listing.all() == [OURS, THEIRS]
-    listing._asked_s = float("-inf")
+    listing._ask_again_s = float("-inf")
     backend.outcome = BackendUnavailable("gone", upstream="any-1")
     assert await listing.all() == [OURS, THEIRS]
