@@ -70,5 +70,6 @@ requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRAD
 	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-gateway.txt
 
 .PHONY: reference
-reference: venv-core ## Write .env.example and docs/reference/settings.md from the settings
+reference: venv-core ## Write .env.example and the reference pages of settings and metrics from the code
 	@$(IN_VENV)/python -m scripts.settings_reference
+	@$(IN_VENV)/python -m scripts.metrics_reference
