@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import httpx
+import psutil  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from scripts.embedded.ports import free_port
@@ -77,6 +80,15 @@ def asking(platform: Platform) -> Iterator[httpx.Client]:
     assert "Traceback" not in platform.gateway.log()
 
 
+def freeze_postgres(postgres: ServiceProcess) -> Sequence[int]:
+    """SIGSTOP to the whole server: each connection has a process of its own, which would go on to answer."""
+    postgres.freeze()
+    children = [child.pid for child in psutil.Process(postgres.pid).children(recursive=True)]
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)
+    return [*children, postgres.pid]
+
+
 def test_all_is_well(platform: Platform, asking: httpx.Client) -> None:
     answer = platform.wait_until("ready", redis="ok", postgres="ok", **{"upstream:mock": "ok"})
     assert answer.status_code == 200
@@ -99,14 +111,20 @@ def test_without_redis_requests_are_served(platform: Platform, asking: httpx.Cli
 def test_without_postgres_requests_are_served_and_billed_later(
     platform: Platform, asking: httpx.Client, request_id: str, how: str
 ) -> None:
-    lose: Callable[[], None] = platform.postgres.kill if how == "killed" else platform.postgres.freeze
-    lose()
-    answer = platform.wait_until("degraded", postgres="away" if how == "killed" else "no answer", redis="ok")
-    assert answer.status_code == 200
-    for _ in range(5):
-        served = asking.post(CHAT, json=QUESTION, headers={"X-Request-Id": request_id})
-        assert served.status_code == 200
-    platform.postgres.thaw()
+    frozen: Sequence[int] = ()
+    if how == "killed":
+        platform.postgres.kill()
+    else:
+        frozen = freeze_postgres(platform.postgres)
+    try:
+        answer = platform.wait_until("degraded", postgres="away" if how == "killed" else "no answer", redis="ok")
+        assert answer.status_code == 200
+        for _ in range(5):
+            served = asking.post(CHAT, json=QUESTION, headers={"X-Request-Id": request_id})
+            assert served.status_code == 200
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
     platform.postgres.start_ready()
     platform.wait_until("ready")
     # The pauses between the gateway's attempts grow up to five seconds.
