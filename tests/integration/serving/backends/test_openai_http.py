@@ -269,3 +269,16 @@ async def test_a_body_that_cannot_be_encoded_is_the_clients_mistake(upstream: Op
     assert caught.value.status == 400
     assert caught.value.error["param"] == "body"
     assert server.exchanges == []
+
+
+async def test_a_query_of_the_address_goes_with_every_request(upstream: OpenUpstream) -> None:
+    server, backend = await upstream(say_hi, query="?api-version=1")
+    (await backend.open(request())).close()
+    assert server.exchanges[0].path == "/v1/chat/completions?api-version=1"
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "k\u00e9y"])
+async def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(upstream: OpenUpstream, key: str) -> None:
+    with pytest.raises(ValueError, match="upstream 'near'") as refused:
+        await upstream(say_hi, api_key=key)
+    assert key not in str(refused.value)
