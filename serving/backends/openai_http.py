@@ -58,10 +58,8 @@ class OpenAIBackend:
         if api_key:
             fields.append(f"Authorization: Bearer {api_key}")
         headers = "".join(f"{field}\r\n" for field in fields)
-        self._post_heads = {
-            endpoint: f"POST {path}/{endpoint.value}{query} HTTP/1.1\r\n{headers}Content-Type: application/json\r\n".encode()
-            for endpoint in Endpoint
-        }
+        posted = f"HTTP/1.1\r\n{headers}Content-Type: application/json\r\n"
+        self._post_heads = {endpoint: f"POST {path}/{endpoint.value}{query} {posted}".encode() for endpoint in Endpoint}
         self._models_head = f"GET {path}/models{query} HTTP/1.1\r\n{headers}\r\n".encode()
 
     @property
