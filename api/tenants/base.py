@@ -36,7 +36,7 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     cached_tokens: int
     completion_tokens: int
     estimated: bool
-    """The engine did not report usage: what had been produced was counted by its chunks."""
+    """The engine did not report usage: what it had produced was counted by its chunks and its length."""
     cost_usd: float
     duration_s: float
     time_to_first_token_s: float | None
