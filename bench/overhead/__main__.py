@@ -30,7 +30,7 @@ _FULL = Effort(
     stream_frames=30,
     stream_interval_s=0.2,
     memory_requests=200_000,
-    memory_warm_up=20_000,
+    memory_warm_up=40_000,
 )
 _QUICK = Effort(
     rounds=3,

@@ -150,6 +150,7 @@ def _server_table(rounds: dict[str, list[Round]], connections: int) -> str:
         "CPU/req (µs)",
         "its core busy",
         "load core busy",
+        "failed",
     ]
     rows = [
         [
@@ -160,6 +161,7 @@ def _server_table(rounds: dict[str, list[Round]], connections: int) -> str:
             spread([sample.cpu_us for sample in samples]),
             f"{Spread.of([sample.server_busy for sample in samples]).median:.0%}",
             f"{Spread.of([sample.load_busy for sample in samples]).median:.0%}",
+            str(sum(sample.failed for sample in samples)),
         ]
         for name, samples in rounds.items()
     ]
