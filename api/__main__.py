@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -37,7 +38,14 @@ def main() -> int:
         _hand_to_workers(settings)
     except OSError as error:
         return _refuse(f"DATA_DIR {settings.embedded.data_dir} cannot be used: {error.strerror}")
+    _allow_many_connections()
     return _serve(settings)
+
+
+def _allow_many_connections() -> None:
+    """A stream takes two descriptors, and many systems begin with 1,024; the hard limit is the administrator's word."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _hand_to_workers(settings: Settings) -> None:

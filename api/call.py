@@ -44,6 +44,8 @@ class Call:
     limits: LimitDecision | None = None
     served_model: Model | None = None
     """The model that answered, which is not `model` after a fallback."""
+    abandoned: str | None = None
+    """The upstream that had the request when the client left, before it had said anything."""
     reply: Reply | None = None
     first_output_s: float | None = None
     """Monotonic."""
@@ -61,7 +63,8 @@ class Call:
     def billed_usage(self) -> Usage | None:
         """What this call owes: the engine's count, or where there is none an estimate of what it has produced."""
         if self.reply is None:
-            return None
+            # An engine that had the prompt has worked on it, and cannot be asked any more how far it came.
+            return None if self.abandoned is None else Usage(prompt_tokens=self.prompt_tokens, estimated=True)
         if self.reply.usage is not None:
             return self.reply.usage
         if isinstance(self.reply, WholeReply):

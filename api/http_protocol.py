@@ -50,6 +50,15 @@ class GatewayProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._refuse_large_head()
+        self._bound_idleness()
+
+    def _bound_idleness(self) -> None:
+        """Any byte stops uvicorn's keep-alive timer; after an answer, bytes that begin no request must not."""
+        answered = self.cycle is not None and self.cycle.response_complete
+        if answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -64,6 +73,9 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._head_bytes + self._incoming_bytes > _MAX_HEAD_BYTES and self._measured_head() > _MAX_HEAD_BYTES:
             self._head_is_too_large = True
             raise ValueError("the head is too large")  # stops the parser, which then calls send_400_response
+        if self.parser.should_upgrade():
+            # The parser would take the body for whatever the other protocol is, and this server for the next request.
+            raise ValueError("an upgrade was offered in a way that cannot be passed over")
         super().on_headers_complete()
         self._in_body = True
 

@@ -13,6 +13,12 @@ fail() {
     exit 1
 }
 
+# Two commands at once must not write one environment: the second waits, and then finds it done.
+if command -v flock >/dev/null 2>&1; then
+    exec 9>.venv.lock
+    flock 9
+fi
+
 # A copy of what was installed is the stamp; a venv whose Python is gone does not count.
 if cmp -s "$requirements" "$venv/$requirements" && "$venv/bin/python" -c '' 2>/dev/null; then
     exit 0

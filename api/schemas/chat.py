@@ -86,10 +86,10 @@ class ChatCompletionRequest(Sampling, kw_only=True):
 
     @property
     def output_limit(self) -> tuple[str, int] | None:
-        """(parameter, tokens) of the client's limit on each choice."""
-        if self.max_completion_tokens is not None:
-            return "max_completion_tokens", self.max_completion_tokens
-        return None if self.max_tokens is None else ("max_tokens", self.max_tokens)
+        """(parameter, tokens) of the client's limit on each choice: the larger, for an engine may know only one."""
+        limits = {"max_completion_tokens": self.max_completion_tokens, "max_tokens": self.max_tokens}
+        given = [(param, tokens) for param, tokens in limits.items() if tokens is not None]
+        return max(given, key=lambda limit: limit[1], default=None)
 
     @property
     def choices(self) -> int:

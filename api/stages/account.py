@@ -24,8 +24,9 @@ class Accounting:
 
     def bill(self, call: Call) -> None:
         """Put an answer on the bill, however it ended. Calls that no engine answered cost nothing."""
-        usage, reply, model = call.billed_usage(), call.reply, call.served_model
-        if usage is None or reply is None or model is None:
+        usage, model = call.billed_usage(), call.served_model
+        upstream = call.abandoned if call.reply is None else call.reply.upstream
+        if usage is None or upstream is None or model is None:
             return
         cost_usd = model.price.cost_usd(
             prompt_tokens=usage.prompt_tokens,
@@ -43,7 +44,7 @@ class Accounting:
                 endpoint=call.endpoint.value,
                 model=model.name,
                 model_version=model.version,
-                upstream=reply.upstream,
+                upstream=upstream,
                 streamed=call.streams,
                 outcome=call.outcome,
                 prompt_tokens=usage.prompt_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ class Router:
         for model, backend in self._attempts(call.model):
             try:
                 reply = await backend.open(request)
+            except asyncio.CancelledError:
+                call.served_model, call.abandoned, call.outcome = model, backend.name, "abandoned"
+                raise
             except BackendError as error:
                 self._metrics.upstream_attempts.labels(backend.name, type(error).__name__).inc()
                 if not error.retryable:

@@ -31,7 +31,8 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     upstream: str
     streamed: bool
     outcome: str
-    """`ok`, `cancelled` by the client, cut off by `shutdown`, or the code of the error that ended a stream."""
+    """`ok`, `cancelled` by the client, cut off by `shutdown`, `abandoned` before the engine had
+    said anything (by either), or the code of the error that ended a stream."""
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int

@@ -126,7 +126,8 @@ def error_of_status(
             return BackendOverloaded(f"{upstream} is overloaded", upstream=upstream, retry_after_s=retry_after_s)
         case 408 | 504:
             return BackendTimeout(f"{upstream} did not answer in time", upstream=upstream)
-        case 401 | 403:
+        case 401 | 402 | 403 | 407:
+            # About the platform's account with the engine, which is nothing to tell a client.
             return BackendUnavailable(f"{upstream} refused the platform's credentials", upstream=upstream)
         case 404 if catalogued:
             return BackendUnavailable(f"{upstream} does not serve the catalogue's model", upstream=upstream)

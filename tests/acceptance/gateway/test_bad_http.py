@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -22,6 +22,22 @@ def test_an_offer_to_speak_http2_is_passed_over(gateway: Gateway) -> None:
         exchange(gateway.port, request(chunked([HELLO]), *offer, b"Transfer-Encoding: chunked", length=None)).status
         == 200
     )
+
+
+def test_an_offer_that_cannot_be_passed_over_ends_the_connection(gateway: Gateway) -> None:
+    """Its body must never be taken for a request of its own."""
+    smuggled = request(b"", b"X-Request-Id: smuggled")
+    offering = request(HELLO, b"Connection: Upgrade", b"Upgrade: h2c", length=len(smuggled)).removesuffix(HELLO)
+    received = b""
+    with closing(socket.create_connection(("127.0.0.1", gateway.port), timeout=20)) as connection:
+        connection.sendall(request(HELLO) + offering)
+        with suppress(ConnectionError):
+            received = connection.recv(1)
+            connection.sendall(smuggled)
+            while part := connection.recv(65536):  # until the gateway closes, which it must
+                received += part
+    assert b"invalid_http" in received
+    assert b"smuggled" not in received
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,7 @@ def test_a_missing_parameter_is_named(endpoint: Endpoint, body: Json, param: str
         (CHAT, {}, 1, 1, None),
         (CHAT, {"n": 3, "max_tokens": 5}, 3, 3, ("max_tokens", 5)),
         (CHAT, {"max_tokens": 5, "max_completion_tokens": 6}, 1, 1, ("max_completion_tokens", 6)),
+        (CHAT, {"max_tokens": 7, "max_completion_tokens": 6}, 1, 1, ("max_tokens", 7)),
         (COMPLETIONS, {"max_tokens": 0}, 1, 1, ("max_tokens", 0)),
         (COMPLETIONS, {"prompt": ["a", "b"], "n": 2, "best_of": 3}, 4, 6, None),
         (COMPLETIONS, {"best_of": 3}, 1, 3, None),

@@ -36,8 +36,8 @@ JSON = st.recursive(
 EXPECTED = {
     BackendOverloaded: {429, 503},
     BackendTimeout: {408, 504},
-    BackendUnavailable: {401, 403, *range(500, 1000)} - {503, 504},
-    BackendRejected: set(range(400, 500)) - {401, 403, 408, 429},
+    BackendUnavailable: {401, 402, 403, 407, *range(500, 1000)} - {503, 504},
+    BackendRejected: set(range(400, 500)) - {401, 402, 403, 407, 408, 429},
     BackendProtocolError: set(range(100, 400)),
 }
 
@@ -83,6 +83,7 @@ def test_a_refusal_carries_the_engines_words_wherever_it_puts_them(body: dict[st
     ("code", "kind"),
     [
         (400, BackendRejected),
+        (402, BackendUnavailable),
         (429, BackendOverloaded),
         (503, BackendOverloaded),
         (504, BackendTimeout),
