@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from api.cache.off import CacheOff
 from api.catalogue import read_catalogue
@@ -160,7 +161,10 @@ def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
 
 def _readiness(backends: Mapping[Upstream, Backend], ledger: PostgresLedger, redis: Redis) -> Readiness:
     async def ping() -> None:
-        await redis.ping()
+        try:
+            await redis.ping()
+        except RedisConnectionError:
+            await redis.ping()  # the kept connection may have ended with a Redis that is back by now
 
     upstreams = {f"upstream:{upstream.name}": Dependency(backend.check) for upstream, backend in backends.items()}
     stores = {"redis": Dependency(ping), "postgres": Dependency(ledger.check)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -129,6 +130,15 @@ def test_without_postgres_requests_are_served_and_billed_later(
     platform.wait_until("ready")
     # The pauses between the gateway's attempts grow up to five seconds.
     assert len(platform.ledger.of(request_id, count=5, within_s=20)) == 5
+
+
+def test_a_redis_that_is_back_is_not_reported_away_for_its_old_connection(platform: Platform) -> None:
+    platform.wait_until("ready")
+    platform.redis.kill()
+    platform.redis.start_ready()
+    time.sleep(0.6)  # longer than a look is shared, so that the next one is a look of its own
+    # Two workers: each has an old connection, and one of them answers each look.
+    assert {platform.gateway.readiness().json()["dependencies"]["redis"] for _ in range(6)} == {"ok"}
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
