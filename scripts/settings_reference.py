@@ -33,13 +33,13 @@ COMPOSE_ONLY = {
 
 _ENV_HEADER = """\
 # Settings, with their defaults. Copy to .env and change what you need; the environment wins over .env.
-# Written by `make reference` from api/settings.py.
+# Written by `make reference` from api/settings/.
 """
 _PAGE_HEADER = """\
 # Settings
 
 Read once at start, from `.env` and from the environment, which wins. An empty value means the default. What is wrong is
-named in one line, all of it at once. Written by `make reference` from `api/settings.py`.
+named in one line, all of it at once. Written by `make reference` from `api/settings/`.
 """
 _TABLE_HEADER = "| setting | default | meaning |\n|---|---|---|\n"
 

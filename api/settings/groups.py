@@ -1,29 +1,19 @@
-"""The only reader of the environment: `.env` first, the process environment over it.
+"""The settings in frozen groups; each part of the platform is handed the one it needs.
 
-`Settings.load()` reads and checks everything once; each part of the platform is handed the one frozen group it needs.
-A wrong value raises `SettingsError`, whose message names each variable and never prints a value (it may be a secret).
 The docstring below a setting is its meaning in `.env.example` and `docs/reference/settings.md`: `make reference`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self
 
-from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.store_addresses import checked_database_url, checked_redis_url
-
-
-class SettingsError(ValueError):
-    """A setting is missing or wrong; the message names the variable."""
 
 
 class Environment(StrEnum):
@@ -53,7 +43,7 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(lambda url: SecretStr(checked_
 _KEY = re.compile(r"[!-~]+")
 
 
-class _Group(BaseSettings):
+class Group(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="ignore",
@@ -63,7 +53,7 @@ class _Group(BaseSettings):
     )
 
 
-class GatewaySettings(_Group):
+class GatewaySettings(Group):
     """Gateway"""
 
     environment: Environment = Environment.DEVELOPMENT
@@ -86,7 +76,7 @@ class GatewaySettings(_Group):
     """Requests one worker serves at a time; more get 503."""
 
 
-class KeySettings(_Group):
+class KeySettings(Group):
     """Keys"""
 
     environment: Environment = Environment.DEVELOPMENT
@@ -121,7 +111,7 @@ class KeySettings(_Group):
         return pairs
 
 
-class LimitSettings(_Group):
+class LimitSettings(Group):
     """Limits"""
 
     rate_limit_rpm: Positive = 600
@@ -132,7 +122,7 @@ class LimitSettings(_Group):
     """Seconds Redis may take before the worker's own limiter decides about a request."""
 
 
-class StoreSettings(_Group):
+class StoreSettings(Group):
     """Stores"""
 
     redis_url: Annotated[str, AfterValidator(checked_redis_url)] = ""
@@ -149,7 +139,7 @@ class StoreSettings(_Group):
         return self.database_url.get_secret_value() or "postgresql://127.0.0.1:5432/postgres"
 
 
-class ModelSettings(_Group):
+class ModelSettings(Group):
     """Models and engines"""
 
     model_backend: ModelBackend = ModelBackend.MOCK
@@ -176,7 +166,7 @@ class ModelSettings(_Group):
         return self
 
 
-class UpstreamSettings(_Group):
+class UpstreamSettings(Group):
     """Time-outs towards engines; a model in the catalogue may set its own"""
 
     connect_timeout_s: Seconds = 2.0
@@ -189,104 +179,10 @@ class UpstreamSettings(_Group):
     """Seconds for the whole answer."""
 
 
-class LogSettings(_Group):
+class LogSettings(Group):
     """Logs"""
 
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
     log_format: LogFormat = LogFormat.JSON
     """`json` for machines, `text` for people."""
-
-
-class EmbeddedSettings(_Group):
-    """The stack that `make up` starts; a port of 0 means any free one, remembered in DATA_DIR"""
-
-    data_dir: Path = Path(".data")
-    """Data, logs and passwords of the embedded services; relative to the checkout."""
-    mock_port: OptionalPort = 0
-    """Port of MockLLM."""
-    mock_admin_port: OptionalPort = 0
-    """Port of MockLLM's fault switches."""
-    mock_time_scale: Annotated[float, Field(gt=0)] = 1.0
-    """How many times faster than a real GPU MockLLM answers."""
-    mock_batching: str = Field("continuous", pattern=r"^(continuous|static)$")
-    """How MockLLM batches: continuous or static."""
-    redis_port: OptionalPort = 0
-    """Port of the embedded Redis."""
-    postgres_port: OptionalPort = 0
-    """Port of the embedded Postgres."""
-
-
-_GroupT = TypeVar("_GroupT", bound=_Group)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    gateway: GatewaySettings
-    keys: KeySettings
-    limits: LimitSettings
-    stores: StoreSettings
-    models: ModelSettings
-    upstream: UpstreamSettings
-    logs: LogSettings
-    embedded: EmbeddedSettings
-    variables: Mapping[str, str] = field(repr=False)
-    """All of the environment, for what `models.yaml` refers to by name."""
-
-    @classmethod
-    def load(cls, env_file: Path | None = Path(".env")) -> Settings:
-        """Read `env_file` (if it exists) and the environment, which wins. Raises SettingsError."""
-        loaded: dict[str, Any] = {}
-        # All that is wrong at once; a dict, because two groups may read the same setting and say the same of it.
-        problems: dict[str, None] = {}
-        for name, group in GROUPS.items():
-            try:
-                loaded[name] = _load_group(group, env_file)
-            except ValidationError as error:
-                problems |= dict.fromkeys(_describe(error))
-        if problems:
-            raise SettingsError("; ".join(problems))
-        return cls(**loaded, variables=_variables(env_file))
-
-
-GROUPS: dict[str, type[_Group]] = {
-    "gateway": GatewaySettings,
-    "keys": KeySettings,
-    "limits": LimitSettings,
-    "stores": StoreSettings,
-    "models": ModelSettings,
-    "upstream": UpstreamSettings,
-    "logs": LogSettings,
-    "embedded": EmbeddedSettings,
-}
-
-
-def setting_names() -> set[str]:
-    """Every environment variable that the platform reads."""
-    return {name.upper() for group in GROUPS.values() for name in group.model_fields}
-
-
-def load_embedded_settings(env_file: Path | None = Path(".env")) -> EmbeddedSettings:
-    """This group alone, for commands that must work while another setting is wrong. Raises SettingsError."""
-    try:
-        return _load_group(EmbeddedSettings, env_file)
-    except ValidationError as error:
-        raise SettingsError("; ".join(_describe(error))) from None
-
-
-def _load_group(group: type[_GroupT], env_file: Path | None) -> _GroupT:
-    return group(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings takes it; its types do not say so
-
-
-def _variables(env_file: Path | None) -> dict[str, str]:
-    from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
-    return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
-
-
-def _describe(error: ValidationError) -> list[str]:
-    problems = []
-    for problem in error.errors(include_input=False, include_url=False):
-        variable = ".".join(str(part) for part in problem["loc"]).upper()
-        message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{variable}: {message}" if variable else message)
-    return problems
