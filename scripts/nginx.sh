@@ -90,7 +90,7 @@ fetch_libraries() {
 
 write_wrapper() {
     libraries=$(find "$root" -name '*.so*' -exec dirname {} \; | sort -u | paste -sd :)
-    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$root/usr/sbin/nginx" >"$home/wrapper"
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libraries" "$root/usr/sbin/nginx" >"$home/wrapper"
     chmod +x "$home/wrapper"
     # The name appears last, so that a broken-off run leaves nothing that looks finished.
     mv "$home/wrapper" "$binary"
@@ -99,7 +99,7 @@ write_wrapper() {
 say "Nginx is missing: downloading the distribution's package into .venv-nginx …"
 fetch_program || fail "Nginx could not be downloaded, see $log: install it (apt-get install nginx) and try again."
 if runs "$root/usr/sbin/nginx"; then
-    ln -s "$root/usr/sbin/nginx" "$binary"
+    ln -s root/usr/sbin/nginx "$binary"
 else
     fetch_libraries || fail "The libraries that Nginx needs could not be downloaded, see $log: apt-get install nginx."
     write_wrapper
