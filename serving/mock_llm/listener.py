@@ -40,13 +40,13 @@ async def run(
 
     Raises whatever stopped the engine, if that is why it ends.
     """
-    listeners = [(_listener(server, shutdown_timeout_s), sockets[0])]
+    listeners = [(listener(server, shutdown_timeout_s), sockets[0])]
     if admin is not None and sockets[1] is not None:
-        listeners.append((_listener(admin, shutdown_timeout_s), sockets[1]))
+        listeners.append((listener(admin, shutdown_timeout_s), sockets[1]))
 
     def stop(*_: object) -> None:
-        for listener, _socket in listeners:
-            listener.should_exit = True
+        for one, _socket in listeners:
+            one.should_exit = True
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,7 +54,7 @@ async def run(
     stepping = asyncio.create_task(engine.run())
     stepping.add_done_callback(stop)
     try:
-        await asyncio.gather(*(listener.serve(sockets=[bound]) for listener, bound in listeners))
+        await asyncio.gather(*(one.serve(sockets=[bound]) for one, bound in listeners))
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -63,7 +63,8 @@ async def run(
             await stepping
 
 
-def _listener(application: MockServer | AdminServer, shutdown_timeout_s: int) -> _Listener:
+def listener(application: MockServer | AdminServer, shutdown_timeout_s: int) -> uvicorn.Server:
+    """A server for one of the two applications that leaves signals to whoever runs it."""
     config = uvicorn.Config(
         application,
         http=TransportProtocol,

@@ -28,14 +28,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "tests": ("api", "serving", "rag", "resilience", "observability", "chaos", "bench", "deploy", "scripts"),
 }
 
-# The one place that names concrete classes, and the entry points that start from it.
+# The one place that names concrete classes, and the entry points that start from it. A replica has a process of its
+# own, and with it a place of its own that chooses the engine.
 COMPOSITION_ROOT = "api.bootstrap"
+REPLICA_ROOT = "serving.ray_serve_app"
 ENTRY_POINTS = {"api.app", "api.__main__"}
 
 # Packages of implementations. From outside they are known by their base (and the types and errors beside it), save to
 # the composition root and to tests. Every package that has a base.py is one, below the rooms themselves; these are
 # the others, whose protocol is elsewhere (serving/base.py) or is HTTP (mock_llm runs as a process of its own).
 IMPLEMENTATIONS = {"serving.backends", "serving.embedders", "serving.mock_llm"}
+# May use an implementation beside the composition root: what a replica is made of.
+OPEN_TO = {"serving.engines": {REPLICA_ROOT}, "serving.mock_llm": {"serving.engines.mock"}}
 OPEN_MODULES = {"base", "types", "errors"}
 # Functions that make or format what the package's base defines: they hold nothing and there is one of each.
 OPEN_FUNCTIONS = {"resilience.limiter.headers", "serving.catalogue.defaults", "serving.catalogue.load"}
@@ -43,7 +47,7 @@ OPEN_FUNCTIONS = {"resilience.limiter.headers", "serving.catalogue.defaults", "s
 # Where a foreign package may be imported: rooms or modules.
 FOREIGN: dict[str, tuple[str, ...]] = {
     "ray": ("serving.ray_serve_app", "serving.autoscaling_policy"),
-    "vllm": ("serving.ray_serve_app",),  # a replica is the process that runs the engine
+    "vllm": ("serving.engines.vllm_in_process",),  # a replica is the process that runs the engine
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path
     "aiohttp": ("tests", "bench"),  # the yardstick of the benchmark; engines are called over serving.http
     "openai": ("tests", "bench", "chaos", "scripts"),
@@ -55,7 +59,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 # Command-line programs and tests may look at the environment they were started in; the platform asks its settings.
-ENVIRONMENT_READERS = ("api.settings", "scripts", "bench", "chaos", "tests")
+ENVIRONMENT_READERS = ("api.settings", "serving.serve_config", "scripts", "bench", "chaos", "tests")
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
 
@@ -87,7 +91,7 @@ def implementations_are_named_by_the_composition_root(tree: SourceTree) -> Itera
             continue
         for package in closed:
             inside = within(target, package) and target.removeprefix(f"{package}.") not in OPEN_MODULES
-            if inside and not within(source.module, package):
+            if inside and not within(source.module, package) and source.module not in OPEN_TO.get(package, ()):
                 yield source.at(found.line, f"only {COMPOSITION_ROOT} may import {target}: import {package}'s base")
 
 
