@@ -1,36 +1,69 @@
-# One image, two roles: the gateway (`python -m api`, the default) and MockLLM (`python -m serving.mock_llm`).
+# Two images from one file (`docker build --target gateway|ray .`):
+#   gateway   the gateway (`python -m api`, the default) and MockLLM (`python -m serving.mock_llm`)
+#   ray       a node of the Ray cluster: deploy/ray/head.sh or deploy/ray/worker.sh
 # Wheels come from PyPI, or from deploy/wheelhouse if scripts/containers/wheelhouse.sh filled it for these very
-# requirements; either way pip checks them against the hashes in requirements-gateway.txt.
+# requirements; either way pip checks them against the hashes in the requirements file.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
-COPY requirements-gateway.txt /build/
-COPY deploy/wheelhouse/ /build/wheelhouse/
-# pip and setuptools go again: the running gateway installs nothing.
+COPY deploy/install.sh /build/
 WORKDIR /build
-RUN if sha256sum --check --status wheelhouse/requirements.sha256 2>/dev/null; then \
-        export PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/wheelhouse; \
-    fi \
-    && /opt/venv/bin/pip install --only-binary :all: --require-hashes --requirement requirements-gateway.txt \
-    && /opt/venv/bin/pip uninstall --yes --quiet pip setuptools
-COPY . /app
-# Compiled here, because the file system is read-only where it runs. The sources never change there: no checks.
-RUN rm -rf /app/deploy /app/requirements-gateway.txt \
-    && python -m compileall -q --invalidation-mode unchecked-hash /app /opt/venv/lib
 
-FROM ${PYTHON_IMAGE}
+FROM build AS gateway-build
+COPY requirements-gateway.txt /build/
+COPY deploy/wheelhouse/gateway/ /build/wheelhouse/
+RUN sh install.sh requirements-gateway.txt
+COPY api /app/api
+COPY serving /app/serving
+COPY rag /app/rag
+COPY resilience /app/resilience
+COPY observability /app/observability
+COPY models.yaml /app/
+# Compiled here, because the file system is read-only where it runs. The sources never change there: no checks.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+
+FROM build AS ray-build
+# On a machine with NVIDIA GPUs: requirements-vllm-cuda.txt, which holds all of requirements-ray.txt.
+ARG RAY_REQUIREMENTS=requirements-ray.txt
+COPY ${RAY_REQUIREMENTS} /build/
+COPY deploy/wheelhouse/ray/ /build/wheelhouse/
+# What a node of Serve never opens: Java's and the training library's parts, a third of Ray.
+RUN sh install.sh "$RAY_REQUIREMENTS" \
+    && rm -rf /opt/venv/lib/python3.11/site-packages/ray/jars /opt/venv/lib/python3.11/site-packages/ray/rllib
+COPY serving /app/serving
+COPY resilience /app/resilience
+COPY observability /app/observability
+COPY models.yaml /app/
+COPY deploy/ray /app/deploy/ray
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+
+FROM ${PYTHON_IMAGE} AS user
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin platform
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+
+FROM user AS ray
+LABEL org.opencontainers.image.title="ai-serving-platform ray" \
+      org.opencontainers.image.description="Ray node with Ray Serve, HAProxy ingress and the MockLLM engine"
+# The folders exist so that a volume mounted there belongs to the user.
+RUN install -d -o platform -g platform /var/lib/ray
+COPY --from=ray-build /opt/venv /opt/venv
+COPY --from=ray-build /app /app
+# Ray's workers import the platform from here, wherever they are started. HOME: Ray and vLLM keep caches below it.
+ENV PYTHONPATH=/app HOME=/tmp RAY_USAGE_STATS_ENABLED=0
+USER platform
+EXPOSE 8000
+
+FROM user AS gateway
 LABEL org.opencontainers.image.title="ai-serving-platform gateway" \
       org.opencontainers.image.description="OpenAI-compatible gateway, and the MockLLM engine simulator"
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin platform \
-    && install -d -o platform -g platform /var/lib/ai-serving
-COPY --from=build /opt/venv /opt/venv
-COPY --from=build /app /app
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    GATEWAY_HOST=0.0.0.0 GATEWAY_PORT=8000 DATA_DIR=/var/lib/ai-serving
+RUN install -d -o platform -g platform /var/lib/ai-serving
+COPY --from=gateway-build /opt/venv /opt/venv
+COPY --from=gateway-build /app /app
+ENV GATEWAY_HOST=0.0.0.0 GATEWAY_PORT=8000 DATA_DIR=/var/lib/ai-serving
 VOLUME /var/lib/ai-serving
-WORKDIR /app
 USER platform
 EXPOSE 8000
 # http.client and not urllib: a proxy from the environment must not come between.

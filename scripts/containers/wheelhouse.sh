@@ -1,30 +1,37 @@
 #!/usr/bin/env bash
-# Fills deploy/wheelhouse with the wheels that requirements-gateway.txt pins, fetched by this machine's own pip and
+# Fills deploy/wheelhouse/IMAGE with the wheels that requirements-IMAGE.txt pins, fetched by this machine's own pip and
 # its settings (mirror, proxy, certificates), so that `docker compose build` needs no network. The build checks
-# every wheel against the hashes in requirements-gateway.txt.
+# every wheel against the hashes in the requirements file.
 #
-#   wheelhouse.sh [PYTHON]    PYTHON is a Python 3.11 with pip; default .venv/bin/python, else python3.11
+#   wheelhouse.sh [IMAGE...]      gateway, ray; default: both
+#
+# Needs a Python 3.11 with pip: .venv/bin/python, else python3.11.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-readonly FOLDER=deploy/wheelhouse
-readonly STAMP=$FOLDER/requirements.sha256
-
-python=${1:-.venv/bin/python}
-[[ -x $python ]] || python=python3.11
-command -v "$python" >/dev/null || {
-    echo "wheelhouse.sh: python3.11 is missing: install it." >&2
+fail() {
+    echo "wheelhouse.sh: $*" >&2
     exit 1
 }
 
-if sha256sum --check --status "$STAMP" 2>/dev/null; then
-    echo "$FOLDER is up to date."
-    exit
-fi
-rm -f "$FOLDER"/*.whl "$STAMP"
-# Without environment markers: the image's Python may be of another patch level than this one, and judges them itself.
-sed -E 's/ *;[^\\]*/ /' requirements-gateway.txt >"$FOLDER/unconditional.txt"
-"$python" -m pip download --quiet --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
-    --dest "$FOLDER" --requirement "$FOLDER/unconditional.txt"
-sha256sum requirements-gateway.txt >"$STAMP"
-echo "Downloaded $(find "$FOLDER" -name '*.whl' | wc -l) wheels to $FOLDER."
+fill() { # IMAGE
+    local folder=deploy/wheelhouse/$1 requirements=requirements-$1.txt
+    [[ -e $requirements && -d $folder ]] || fail "there is no image $1: name gateway or ray."
+    if sha256sum --check --status "$folder/requirements.sha256" 2>/dev/null; then
+        echo "$folder is up to date."
+        return
+    fi
+    rm -f "$folder"/*.whl "$folder/requirements.sha256"
+    # Without conditions on Python's patch level: the image's may be another than this one's, and judges them itself.
+    sed -E '/3\.11\.[0-9]/s/ *;[^\\]*/ /' "$requirements" >"$folder/unconditional.txt"
+    "$python" -m pip download --quiet --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+        --dest "$folder" --requirement "$folder/unconditional.txt"
+    sha256sum "$requirements" >"$folder/requirements.sha256"
+    echo "Downloaded $(find "$folder" -name '*.whl' | wc -l) wheels to $folder."
+}
+
+python=.venv/bin/python
+[[ -x $python ]] || python=python3.11
+command -v "$python" >/dev/null || fail "python3.11 is missing: install it."
+[[ $# -gt 0 ]] || set -- gateway ray
+for image in "$@"; do fill "$image"; done
