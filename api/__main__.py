@@ -9,11 +9,13 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 
 import uvicorn
 
 from api.catalogue import read_catalogue
 from api.settings import Settings, SettingsError
+from api.websocket_protocol import GatewayWebSocketProtocol
 from api.worker_processes import WorkerProcesses
 from serving.catalogue.base import CatalogueError
 
@@ -76,7 +78,10 @@ def _serve(settings: Settings) -> int:
         workers=gateway.workers,
         loop="uvloop",
         http="api.http_protocol:GatewayProtocol",
-        ws="none",
+        ws=partial(GatewayWebSocketProtocol, message_timeout_s=gateway.body_timeout_s),  # type: ignore[arg-type]  # only called
+        ws_max_size=gateway.max_body_bytes,
+        ws_ping_interval=settings.websocket.websocket_ping_interval_s,
+        ws_ping_timeout=settings.websocket.websocket_ping_interval_s,
         lifespan="on",
         log_config=None,
         access_log=False,

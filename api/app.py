@@ -20,9 +20,11 @@ from api.middleware.body_limit import BodyLimitMiddleware
 from api.middleware.error_boundary import ErrorBoundaryMiddleware
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
+from api.origins import allowed_origins
 from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
+from api.routes.websocket import SocketLimits, WebSocketCompletions
 from api.settings import Settings
 
 _DESCRIPTION = "One OpenAI-compatible API in front of your own engines."
@@ -60,7 +62,7 @@ def create_app(
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
-    app: ASGIApp = HotPaths(endpoints, otherwise=pages)
+    app: ASGIApp = HotPaths(endpoints, sockets=_sockets(settings, services, write_event), otherwise=pages)
     # From the inside out.
     app = BodyLimitMiddleware(app, max_bytes=settings.gateway.max_body_bytes, timeout_s=settings.gateway.body_timeout_s)
     app = ErrorBoundaryMiddleware(app)
@@ -68,17 +70,31 @@ def create_app(
     return RequestIdMiddleware(app)
 
 
+def _sockets(settings: Settings, services: Services, write_event: WriteEvent | None) -> ASGIApp:
+    limits = SocketLimits(
+        max_connections=settings.websocket.websocket_max_per_worker,
+        idle_timeout_s=settings.websocket.websocket_idle_timeout_s,
+        request_timeout_s=settings.upstream.request_timeout_s,
+        allowed_origins=allowed_origins(settings.websocket.websocket_allowed_origins),
+    )
+    return WebSocketCompletions(
+        services.pipeline, services.accounting, services.metrics, limits=limits, write_event=write_event
+    )
+
+
 class HotPaths:
     """Sends the completion endpoints their requests before FastAPI's router and middleware, which serve the rest."""
 
-    def __init__(self, endpoints: Mapping[str, ASGIApp], *, otherwise: ASGIApp) -> None:
+    def __init__(self, endpoints: Mapping[str, ASGIApp], *, sockets: ASGIApp, otherwise: ASGIApp) -> None:
         self._endpoints = endpoints
+        self._sockets = sockets
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
         if endpoint is None:
-            await self._otherwise(scope, receive, send)
+            other = self._sockets if scope["type"] == "websocket" else self._otherwise
+            await other(scope, receive, send)
             return
         if scope["method"] != "POST":
             where = f"{scope['method']} {scope['path']}"

@@ -2,12 +2,14 @@
 
 ApiError
 ├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
-│   ├── UnknownModel 404        ├── RateLimited 429          ├── UpstreamFailed 502
-│   ├── NotFound 404            └── RejectedByEngine 4xx     ├── Overloaded 503
-│   ├── MethodNotAllowed 405                                 └── UpstreamTimedOut 504
+│   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
+│   ├── UnknownModel 404        └── RejectedByEngine 4xx     ├── Overloaded 503
+│   ├── NotFound 404                                         └── UpstreamTimedOut 504
+│   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
 │   ├── BodyTooLarge 413
-│   └── UnsupportedMediaType 415
+│   ├── UnsupportedMediaType 415
+│   └── TooManyRunning 429
 """
 
 from __future__ import annotations
@@ -67,6 +69,11 @@ class InvalidRequest(ApiError):
     type = "invalid_request_error"
 
 
+class ForeignOrigin(InvalidRequest):
+    status = 403
+    code = "origin_not_allowed"
+
+
 class UnknownModel(InvalidRequest):
     status = 404
     code = "model_not_found"
@@ -95,6 +102,11 @@ class BodyTooLarge(InvalidRequest):
 class UnsupportedMediaType(InvalidRequest):
     status = 415
     code = "unsupported_media_type"
+
+
+class TooManyRunning(InvalidRequest):
+    status = 429
+    code = "too_many_running"
 
 
 class Unauthenticated(ApiError):
@@ -170,3 +182,16 @@ def from_backend(error: BackendError) -> ApiError:
             return UpstreamFailed("the model's engine broke off before the answer was complete")
         case _:
             return Overloaded("the model's engines are unavailable, try again shortly", retry_after_s=2.0)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What the client is told, whatever was raised."""
+    match error:
+        case ApiError():
+            return error
+        case BackendError():
+            return from_backend(error)
+        case TimeoutError():
+            return UpstreamTimedOut("the request took longer than the gateway allows")
+        case _:
+            return Internal("the gateway failed to serve this request")

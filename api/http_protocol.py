@@ -9,6 +9,7 @@ import uuid
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import InvalidRequest
+from api.websocket_protocol import begins_websocket
 
 # The request line and the headers together; the common limit of servers is between 8 and 64 KiB.
 _MAX_HEAD_BYTES = 64 * 1024
@@ -17,6 +18,7 @@ _HEAD_TIMEOUT_S = 20.0
 # parser would take all that follows the head, so the body, for that other protocol.
 _OFFER = b"\r\nupgrade:"
 _OFFERS = re.compile(_OFFER + rb"[^\r\n]*(?=\r)", re.IGNORECASE)
+_OTHER_OFFERS = re.compile(_OFFER + rb"(?![ \t]*websocket[ \t]*\r)[^\r\n]*(?=\r)", re.IGNORECASE)
 _MAX_OFFER_BYTES = 1024
 
 
@@ -26,9 +28,11 @@ class GatewayProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _incoming_bytes = 0
     _held_back = b""
+    _head_so_far = b""
     _in_body = False
     _head_is_too_large = False
     _any_bytes = False
+    _upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
@@ -55,7 +59,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _bound_idleness(self) -> None:
         """Any byte stops uvicorn's keep-alive timer; after an answer, bytes that begin no request must not."""
         answered = self.cycle is not None and self.cycle.response_complete
-        if answered and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+        if answered and self.timeout_keep_alive_task is None and not (self._upgraded or self.transport.is_closing()):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -73,7 +77,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._head_bytes + self._incoming_bytes > _MAX_HEAD_BYTES and self._measured_head() > _MAX_HEAD_BYTES:
             self._head_is_too_large = True
             raise ValueError("the head is too large")  # stops the parser, which then calls send_400_response
-        if self.parser.should_upgrade():
+        if self.parser.should_upgrade() and not (self._should_upgrade() and self._is_free()):
             # The parser would take the body for whatever the other protocol is, and this server for the next request.
             raise ValueError("an upgrade was offered in a way that cannot be passed over")
         super().on_headers_complete()
@@ -82,6 +86,14 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body = False
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+
+    def _is_free(self) -> bool:
+        """Whether nothing is being answered on this connection."""
+        return self.cycle is None or self.cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         if self._head_is_too_large:
@@ -93,14 +105,22 @@ class GatewayProtocol(HttpToolsProtocol):
         end = data.find(b"\r\n\r\n")
         head = data if end < 0 else data[: end + 2]
         if b"upgrade:" in head.lower():
-            data = _OFFERS.sub(b"", head) + data[len(head) :]
+            offers = _OTHER_OFFERS if begins_websocket(self._whole_head(head)) else _OFFERS
+            data = offers.sub(b"", head) + data[len(head) :]
         if end >= 0:
             return data
+        whole = self._whole_head(head)
         # The last line may be an offer of which the rest is still on its way.
         begin = data.rfind(b"\r")
         if begin >= 0 and _may_be_offer(data[begin:].lower()):
             data, self._held_back = data[:begin], data[begin:]
+        self._head_so_far = whole[: min(len(whole) - len(self._held_back), _MAX_OFFER_BYTES)]
         return data
+
+    def _whole_head(self, part: bytes) -> bytes:
+        """As much of the head as is known when `part` arrives, its beginning at least."""
+        begins = not (self._head_open and self._head_bytes)
+        return part if begins else self._head_so_far + part
 
     def _measured_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

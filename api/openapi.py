@@ -24,6 +24,7 @@ from api.errors import (
     UpstreamTimedOut,
 )
 from api.schemas.parse import REQUEST_TYPES
+from api.websocket_protocol import WEBSOCKET_ENDPOINTS
 from serving.types import Endpoint
 
 _SUMMARIES = {
@@ -50,6 +51,8 @@ _EVENT: dict[str, Any] = {
     "required": ["data"],
     "properties": {"data": {"type": "string", "description": "A chunk or an error in JSON, or `[DONE]`"}},
 }
+# OpenAPI has no words for it.
+_SOCKET = "A GET that asks for WebSocket opens one, on which such requests are sent: docs/reference/websocket.md."
 _REJECTED_BY_ENGINE = {"4XX": "The engine's own words about a request that only it could judge"}
 
 
@@ -91,9 +94,11 @@ def _operation(endpoint: Endpoint, schema: dict[str, Any], error: dict[str, Any]
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if endpoint is not Endpoint.EMBEDDINGS:
         content["text/event-stream"] = {"itemSchema": _EVENT}
+    about = {"description": _SOCKET} if f"/v1/{endpoint.value}" in WEBSOCKET_ENDPOINTS else {}
     return {
         "tags": ["completions"],
         "summary": _SUMMARIES[endpoint],
+        **about,
         "operationId": endpoint.name.lower(),
         "security": [{"key": []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},

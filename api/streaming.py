@@ -35,7 +35,8 @@ class EventWriter:
         """Forward the whole stream. Waits while the client reads slowly, so the engine is read no faster."""
         await self._start()
         async for batch in reply:
-            if events := self._events(batch):
+            if frames := client_frames(self._call, batch):
+                events = b"data: " + b"\n\ndata: ".join(frames) + b"\n\n"
                 await self._send({"type": "http.response.body", "body": events, "more_body": True})
         await self._end(_DONE)
 
@@ -52,18 +53,20 @@ class EventWriter:
         self._ended = True
         await self._send({"type": "http.response.body", "body": last, "more_body": False})
 
-    def _events(self, batch: list[Json]) -> bytes:
-        call, conform = self._call, CHUNK[self._call.endpoint]
-        parts: list[bytes] = []
-        for frame in batch:
-            if call.first_output_s is None and carries_output(frame):
-                call.first_output_s = time.monotonic()
-            if not call.wants_usage:
-                if is_usage_only(frame):
-                    continue
-                frame.pop("usage", None)
-            conform(frame, call.public_model)
-            if call.wants_usage:
-                frame.setdefault("usage", None)
-            parts += (b"data: ", _encode(frame), b"\n\n")
-        return b"".join(parts)
+
+def client_frames(call: Call, batch: list[Json]) -> list[bytes]:
+    """What the client gets of a batch: conforming chunks in JSON, with usage for who asked for it."""
+    conform = CHUNK[call.endpoint]
+    frames: list[bytes] = []
+    for frame in batch:
+        if call.first_output_s is None and carries_output(frame):
+            call.first_output_s = time.monotonic()
+        if not call.wants_usage:
+            if is_usage_only(frame):
+                continue
+            frame.pop("usage", None)
+        conform(frame, call.public_model)
+        if call.wants_usage:
+            frame.setdefault("usage", None)
+        frames.append(_encode(frame))
+    return frames

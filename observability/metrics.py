@@ -36,6 +36,9 @@ class Metrics:
         about = "From the request's arrival to the first output of a streamed answer."
         self.ttft = self._histogram("gateway_time_to_first_token_seconds", about, ("model",), _TTFT_S)
         self.in_flight = self._gauge("gateway_requests_in_flight", "Requests being served.")
+        about = "Attempts to open a WebSocket: ok, or the error's code."
+        self.websocket_handshakes = self._counter("gateway_websocket_handshakes", about, ("outcome",))
+        self.websockets = self._gauge("gateway_websockets", "WebSockets that are open.")
         # Usage
         about = (
             "Tokens billed: prefill (prompt tokens that were computed), cached (prompt tokens that were not), decode."

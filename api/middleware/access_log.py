@@ -23,7 +23,7 @@ class AccessLogMiddleware:
     def __init__(self, app: ASGIApp, *, write_event: WriteEvent | None = None) -> None:
         """`write_event(logger, message, fields)`: a shorter way to the log than `logging`, or None for that."""
         self._app = app
-        self._write_event = write_event or _through_logging
+        self._write_event = write_event or write_through_logging
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _QUIET or not logger.isEnabledFor(logging.INFO):
@@ -42,10 +42,10 @@ class AccessLogMiddleware:
             await self._app(scope, receive, send_and_note)
         finally:
             duration_ms = round((time.perf_counter() - started_s) * 1000, 2)
-            self._write_event(logger.name, "request", _fields(scope, status, duration_ms))
+            self._write_event(logger.name, "request", access_fields(scope, status, duration_ms))
 
 
-def _fields(scope: Scope, status: int, duration_ms: float) -> dict[str, Any]:
+def access_fields(scope: Scope, status: int, duration_ms: float) -> dict[str, Any]:
     state = scope["state"]
     call: Call | None = state.get("call")
     fields = {
@@ -68,5 +68,5 @@ def _fields(scope: Scope, status: int, duration_ms: float) -> dict[str, Any]:
     return fields
 
 
-def _through_logging(logger_name: str, message: str, fields: dict[str, Any]) -> None:
+def write_through_logging(logger_name: str, message: str, fields: dict[str, Any]) -> None:
     logging.getLogger(logger_name).info(message, extra=fields)

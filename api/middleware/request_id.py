@@ -30,7 +30,7 @@ class RequestIdMiddleware:
         arrived_s = time.perf_counter()
         problem: InvalidRequest | None = None
         try:
-            request_id = _client_request_id(scope)
+            request_id = client_request_id(scope)
         except InvalidRequest as error:
             problem, request_id = error, None
         # What a client made up may be anything, a secret too.
@@ -55,9 +55,14 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send_with_headers)
 
 
-def _client_request_id(scope: Scope) -> str | None:
+def is_request_id(text: str) -> bool:
+    return _ACCEPTED.fullmatch(text) is not None
+
+
+def client_request_id(scope: Scope) -> str | None:
+    """What the client sent, if it did. Raises InvalidRequest."""
     value = single_header(scope, b"x-request-id")
-    if value and not _ACCEPTED.fullmatch(value):
+    if value and not is_request_id(value):
         raise InvalidRequest(
             "X-Request-Id must be 1 to 128 letters, digits or any of . _ : / + = @ -",
             param="X-Request-Id",

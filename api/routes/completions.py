@@ -15,11 +15,9 @@ from api.connection import ClientConnection, ClientGone
 from api.errors import (
     ApiError,
     Headers,
-    Internal,
     Overloaded,
     UnsupportedMediaType,
-    UpstreamTimedOut,
-    from_backend,
+    as_api_error,
 )
 from api.middleware.headers import single_header
 from api.pipeline import Pipeline
@@ -71,7 +69,7 @@ class CompletionEndpoint:
             except Exception as error:
                 if not isinstance(error, ApiError | BackendError):
                     logger.exception("unhandled error")
-                await response.refuse(_as_api_error(error))
+                await response.refuse(as_api_error(error))
             finally:
                 self._accounting.observe(call)
 
@@ -87,7 +85,7 @@ class CompletionEndpoint:
             call.outcome = "cancelled" if client.gone else "shutdown"
             raise
         except Exception as error:
-            call.outcome = "cancelled" if isinstance(error, ClientGone) else _as_api_error(error).outcome
+            call.outcome = "cancelled" if isinstance(error, ClientGone) else as_api_error(error).outcome
             raise
         finally:
             if reply is not None:
@@ -134,18 +132,6 @@ def _check_content_type(scope: Scope) -> None:
         raise UnsupportedMediaType("the body must be application/json", param="Content-Type")
     if single_header(scope, b"content-encoding") not in (None, "identity"):
         raise UnsupportedMediaType("a compressed body is not accepted", param="Content-Encoding")
-
-
-def _as_api_error(error: Exception) -> ApiError:
-    match error:
-        case ApiError():
-            return error
-        case BackendError():
-            return from_backend(error)
-        case TimeoutError():
-            return UpstreamTimedOut("the request took longer than the gateway allows")
-        case _:
-            return Internal("the gateway failed to serve this request")
 
 
 def _end_cancellation() -> None:

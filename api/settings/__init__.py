@@ -28,6 +28,7 @@ from api.settings.groups import (
     ModelSettings,
     StoreSettings,
     UpstreamSettings,
+    WebSocketSettings,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "UpstreamSettings",
+    "WebSocketSettings",
     "load_embedded_settings",
     "setting_names",
 ]
@@ -56,6 +58,7 @@ _GroupT = TypeVar("_GroupT", bound=Group)
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     gateway: GatewaySettings
+    websocket: WebSocketSettings
     keys: KeySettings
     limits: LimitSettings
     stores: StoreSettings
@@ -84,6 +87,7 @@ class Settings:
 
 GROUPS: dict[str, type[Group]] = {
     "gateway": GatewaySettings,
+    "websocket": WebSocketSettings,
     "keys": KeySettings,
     "limits": LimitSettings,
     "stores": StoreSettings,

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.origins import checked_origins
 from api.store_addresses import checked_database_url, checked_redis_url
 
 
@@ -74,6 +75,19 @@ class GatewaySettings(Group):
     """Seconds that open streams may go on after SIGTERM."""
     max_inflight_per_worker: Positive = 2048
     """Requests one worker serves at a time; more get 503."""
+
+
+class WebSocketSettings(Group):
+    """WebSockets"""
+
+    websocket_max_per_worker: Positive = 1000
+    """WebSockets one worker keeps open; more get 503."""
+    websocket_idle_timeout_s: Seconds = 300.0
+    """Seconds a WebSocket may be open without a request."""
+    websocket_ping_interval_s: Seconds = 20.0
+    """Seconds between pings to a WebSocket; a client that leaves one unanswered for as long is closed."""
+    websocket_allowed_origins: Annotated[str, AfterValidator(checked_origins)] = ""
+    """Web pages that may open one: origins with commas between them, or *; empty: pages of the gateway's own host."""
 
 
 class KeySettings(Group):
