@@ -11,10 +11,18 @@ from typing import Any
 import pytest
 
 from serving.autoscaling_policy import MarketHoursPolicy, ray_autoscaling_config
-from serving.replica_scaling import ScalingLimitsError
+from serving.replica_scaling import ScalingLimits, ScalingLimitsError
 
 MONDAY_10_00 = "2026-11-23T10:00:00-05:00"
 THANKSGIVING_10_00 = "2026-11-26T10:00:00-05:00"
+
+
+def rays_config(**changes: float) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{"target_ongoing_requests": 10.0, "min_replicas": 1, "max_replicas": 4}
+        | {"upscale_delay_s": 0.0, "downscale_delay_s": 0.0}
+        | changes
+    )
 
 
 class FakeTime:
@@ -36,7 +44,7 @@ class RayContext:
     capacity_adjusted_min_replicas: int = 1
     capacity_adjusted_max_replicas: int = 4
     policy_state: dict[str, Any] = field(default_factory=dict)
-    config: Any = field(default_factory=lambda: SimpleNamespace(upscale_delay_s=0.0, downscale_delay_s=0.0))
+    config: Any = field(default_factory=rays_config)
 
 
 class Controller:
@@ -160,7 +168,7 @@ def test_a_year_outside_the_calendar_is_plain_weekdays_and_one_warning(sentences
 
 def test_damping_twice_is_pointed_out_once(sentences: Callable[[], list[str]]) -> None:
     controller = Controller(market_hours=False)
-    controller.context.config = SimpleNamespace(upscale_delay_s=30.0, downscale_delay_s=0.0)
+    controller.context.config = rays_config(upscale_delay_s=30.0)
     controller.run(0, seconds=2)
     assert sentences() == ["Ray's own upscale_delay_s is 30 s and comes on top of the policy's: set it to 0"]
 
@@ -184,24 +192,67 @@ def test_bounds_of_ray_hold() -> None:
         ({"clock_start": 10}, "clock_start is 10: it must be"),
     ],
 )
-def test_a_wrong_argument_is_named_with_what_it_may_be(arguments: dict[str, Any], message: str) -> None:
-    for make in (MarketHoursPolicy, ray_autoscaling_config):
-        with pytest.raises(ScalingLimitsError) as raised:
-            make(**arguments)
-        assert message in str(raised.value)
+def test_a_wrong_argument_is_named_with_what_it_may_be(
+    arguments: dict[str, Any], message: str, sentences: Callable[[], list[str]]
+) -> None:
+    with pytest.raises(ScalingLimitsError) as raised:
+        ray_autoscaling_config(**arguments)
+    assert message in str(raised.value)
+    # An exception out of the constructor would bring Ray's controller down with it.
+    MarketHoursPolicy(**arguments)
+    assert sentences() == [f"{raised.value}. The policy goes on with its defaults."]
+
+
+def test_after_a_wrong_argument_the_defaults_scale() -> None:
+    controller = Controller(min_replicas=-1, market_hours=False)
+    assert controller.policy.settings.limits == ScalingLimits()
+    assert controller.run(40, seconds=4) == 4
+
+
+def test_limits_that_are_not_given_are_rays_own() -> None:
+    controller = Controller(market_hours=False, upscale_delay_s=0, max_replicas=6)
+    controller.context.capacity_adjusted_max_replicas = 20
+    controller.context.config = rays_config(target_ongoing_requests=5.0, min_replicas=2, max_replicas=20)
+    assert controller.run(0) == 2
+    assert controller.run(19) == 4
+    assert controller.run(100) == 6
+
+
+def test_fewer_replicas_than_market_hours_want_is_no_obstacle() -> None:
+    controller = Controller(clock_start=MONDAY_10_00, upscale_delay_s=0)
+    controller.context.capacity_adjusted_max_replicas = 1
+    controller.context.config = rays_config(max_replicas=1)
+    assert controller.run(0) == 1
+
+
+def test_limits_of_ray_that_cannot_be_are_left_aside(sentences: Callable[[], list[str]]) -> None:
+    controller = Controller(market_hours=False, upscale_delay_s=0)
+    controller.context.config = SimpleNamespace(target_ongoing_requests=0)
+    assert controller.run(40, seconds=1) == 4
+    assert any(sentence.startswith("deciding without Ray's own limits: ") for sentence in sentences())
 
 
 def test_rays_configuration_carries_the_arguments_and_does_not_damp_itself() -> None:
-    arguments = {"max_replicas": 3, "downscale_delay_s": 60, "clock_start": MONDAY_10_00}
-    config = ray_autoscaling_config(**arguments)
+    config = ray_autoscaling_config(max_replicas=3, downscale_delay_s=60, clock_start=MONDAY_10_00)
     assert json.loads(json.dumps(config)) == config
-    assert (config["min_replicas"], config["max_replicas"]) == (1, 3)
+    assert (config["target_ongoing_requests"], config["min_replicas"], config["max_replicas"]) == (10, 1, 3)
     assert (config["upscale_delay_s"], config["downscale_delay_s"]) == (0, 0)
     assert config["policy"] == {
         "policy_function": "serving.autoscaling_policy:MarketHoursPolicy",
-        "policy_kwargs": arguments,
+        "policy_kwargs": {"downscale_delay_s": 60, "clock_start": MONDAY_10_00},
     }
 
 
 def test_scaling_to_zero_needs_rays_minimum_to_be_zero() -> None:
-    assert ray_autoscaling_config(scale_to_zero=True)["min_replicas"] == 0
+    config = ray_autoscaling_config(scale_to_zero=True, min_replicas=2)
+    assert config["min_replicas"] == 0
+    assert config["policy"]["policy_kwargs"] == {"scale_to_zero": True, "min_replicas": 2}
+
+
+def test_from_zero_to_its_minimum_and_back() -> None:
+    controller = Controller(market_hours=False, scale_to_zero=True, min_replicas=2, upscale_delay_s=0)
+    controller.context.target_num_replicas = controller.context.capacity_adjusted_min_replicas = 0
+    controller.context.config = rays_config(min_replicas=0)
+    assert controller.run(0) == 0
+    assert controller.run(1) == 2
+    assert controller.run(0, seconds=301) == 0
