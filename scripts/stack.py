@@ -15,12 +15,15 @@ from pathlib import Path
 
 from api.settings import SettingsError, load_embedded_settings
 from scripts.embedded import lifecycle
+from scripts.embedded.engine_environment import prepare_engine
+from scripts.embedded.gateways import gateway_addresses
 from scripts.embedded.lifecycle import StackError
-from scripts.embedded.plan import PortTakenError, build_stages, choose_ports
-from scripts.embedded.probes import not_ready_reason
+from scripts.embedded.plan import build_stages
+from scripts.embedded.probes import first_not_ready
 from scripts.embedded.processes import ProcessIdentity
-from scripts.embedded.report import changed_settings, status_table, welcome
+from scripts.embedded.report import StartProgress, changed_settings, status_table, welcome
 from scripts.embedded.service import ServiceError
+from scripts.embedded.stack_ports import PortTakenError, choose_ports
 from scripts.embedded.stack_settings import StackSettings, load_stack_settings, resolve_data_dir
 from scripts.embedded.state import Phase, StackState
 from scripts.embedded.supervisor import Supervisor
@@ -53,8 +56,10 @@ def up(options: argparse.Namespace) -> int:
             if changed := changed_settings(before=state.settings, now=stack.digests()):
                 print(f"Changed since it was started: {', '.join(changed)}. Run `make down up` to apply.")
             return 0
+        say = partial(print, flush=True)
+        prepare_engine(stack, say=say)
         began = time.monotonic()
-        state = lifecycle.start(stack)
+        state = lifecycle.start(stack, waiting=StartProgress(say, clock=time.monotonic))
     print(welcome(stack, base_url=state.base_url, took_s=time.monotonic() - began))
     return 0
 
@@ -113,20 +118,23 @@ def supervise(options: argparse.Namespace) -> int:
     identity = ProcessIdentity.of(os.getpid())
     if identity is None:
         raise StackError("This process cannot see itself: is /proc mounted?")
-    stages = build_stages(stack, choose_ports(stack))
-    port = stack.settings.gateway.gateway_port
+    ports = choose_ports(stack)
+    stages = build_stages(stack, ports)
+    services = [service for stage in stages for service in stage]
+    gateways = [(gateway.host, gateway.port) for gateway in gateway_addresses(stack.settings, ports)]
     supervisor = Supervisor(
         stages,
         state=StackState(
             phase=Phase.STARTING,
             supervisor=identity,
             host=stack.host,
-            gateway_port=port,
+            gateway_port=stack.settings.gateway.gateway_port,
             settings=stack.digests(),
-            stop_timeout_s=sum(service.stop_timeout_s for stage in stages for service in stage),
+            start_timeout_s=sum(service.start_timeout_s for service in services),
+            stop_timeout_s=sum(service.stop_timeout_s for service in services),
         ),
         data_dir=stack.data_dir,
-        not_ready_reason=partial(not_ready_reason, host=stack.host, port=port),
+        not_ready_reason=partial(first_not_ready, gateways),
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stop())

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from api.settings.embedded import EmbeddedSettings
+from api.settings.embedded import EmbeddedSettings, EngineSettings, RayEngine, VllmPreset
 from api.settings.groups import (
     Environment,
     GatewaySettings,
@@ -34,14 +34,17 @@ from api.settings.groups import (
 __all__ = [
     "GROUPS",
     "EmbeddedSettings",
+    "EngineSettings",
     "Environment",
     "GatewaySettings",
     "LogFormat",
     "ModelBackend",
     "ModelSettings",
+    "RayEngine",
     "Settings",
     "SettingsError",
     "UpstreamSettings",
+    "VllmPreset",
     "WebSocketSettings",
     "load_embedded_settings",
     "setting_names",
@@ -66,6 +69,7 @@ class Settings:
     upstream: UpstreamSettings
     logs: LogSettings
     embedded: EmbeddedSettings
+    engine: EngineSettings
     variables: Mapping[str, str] = field(repr=False)
     """All of the environment, for what `models.yaml` refers to by name."""
 
@@ -95,6 +99,7 @@ GROUPS: dict[str, type[Group]] = {
     "upstream": UpstreamSettings,
     "logs": LogSettings,
     "embedded": EmbeddedSettings,
+    "engine": EngineSettings,
 }
 
 

@@ -29,15 +29,18 @@ class Keeper:
         changed: Callable[[], None],
         failed: Callable[[str], None],
         backoff: RestartBackoff,
-        start_timeout_s: float,
     ) -> None:
         self.process = ServiceProcess(service=service)
         self.ready = threading.Event()
-        self.state = ServiceState(name=service.name, port=service.port, log_file=str(service.log_file))
+        self.state = ServiceState(
+            name=service.name,
+            port=service.port,
+            log_file=str(service.log_file),
+            start_timeout_s=service.start_timeout_s,
+        )
         self._changed = changed
         self._failed = failed
         self._backoff = backoff
-        self._start_timeout_s = start_timeout_s
         self._ready_at: float | None = None
         self._preparation_hung = False
         self._stopping = threading.Event()
@@ -86,7 +89,7 @@ class Keeper:
                     return ""
                 self.process.start()
             self._note(phase=ServicePhase.STARTING, process=self.process.identity, started_at=time.time())
-            self.process.wait_ready(timeout_s=self._start_timeout_s)
+            self.process.wait_ready(timeout_s=self.process.service.start_timeout_s)
         except ServiceError as error:
             return str(error)
         except OSError as error:

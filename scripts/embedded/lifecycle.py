@@ -9,21 +9,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
-from scripts.embedded.plan import choose_ports
 from scripts.embedded.ports import is_free
 from scripts.embedded.processes import end_session, send_signal, session_of
+from scripts.embedded.short_folder import forget_short_name
+from scripts.embedded.stack_ports import choose_ports
 from scripts.embedded.stack_settings import MARKER, StackSettings
 from scripts.embedded.state import FILE_NAME, Phase, StackState
 
 _POLL_S = 0.03
-# The supervisor's own time-outs come first; these are for a supervisor that hangs.
-_UP_TIMEOUT_S = 240.0
+# On top of what its services may take: the supervisor's own time-outs come first, these are for one that hangs.
+_UP_MARGIN_S = 120.0
 _DOWN_MARGIN_S = 60.0
 _ORPHANS_GRACE_S = 10.0
 
@@ -55,18 +56,19 @@ def running(data_dir: Path) -> StackState | None:
 
 def settled(data_dir: Path) -> StackState | None:
     """`running`, once a start or stop that goes on has come to its end."""
-    deadline = time.monotonic() + _UP_TIMEOUT_S
+    began = time.monotonic()
     while (state := running(data_dir)) is not None and state.phase is not Phase.READY:
-        if time.monotonic() >= deadline:
-            raise StackError(f"The stack has been {state.phase} for {_UP_TIMEOUT_S:g} s: run `make down`.")
+        if time.monotonic() - began >= _up_timeout_s(state):
+            raise StackError(f"The stack has been {state.phase} for {_up_timeout_s(state):g} s: run `make down`.")
         time.sleep(_POLL_S)
     return state
 
 
-def start(stack: StackSettings) -> StackState:
+def start(stack: StackSettings, *, waiting: Callable[[StackState], None]) -> StackState:
     """Start the stack in the background and wait until it is ready. Raises StackError; nothing runs then.
 
-    What a dead supervisor left behind is ended first. The caller holds `exclusive`.
+    `waiting` is called often with what runs so far. What a dead supervisor left behind is ended first. The caller
+    holds `exclusive`.
     """
     end_orphans(stack.data_dir)
     _check_gateway_port(stack)
@@ -82,7 +84,7 @@ def start(stack: StackSettings) -> StackState:
             start_new_session=True,
         )
     try:
-        return _wait_until_ready(stack, supervisor)
+        return _wait_until_ready(stack, supervisor, waiting=waiting)
     except BaseException:
         # Also on Ctrl-C: half a stack is worse than none.
         send_signal(supervisor.pid, signal.SIGTERM)
@@ -104,6 +106,7 @@ def stop(data_dir: Path) -> bool:
         while state.supervisor.is_alive() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
     orphans = end_orphans(data_dir)
+    forget_short_name(data_dir / "ray")
     return was_running or orphans > 0
 
 
@@ -164,12 +167,20 @@ def _is_marked(pid: int, data_dir: Path) -> bool:
         return False
 
 
-def _wait_until_ready(stack: StackSettings, supervisor: subprocess.Popen[bytes]) -> StackState:
-    deadline = time.monotonic() + _UP_TIMEOUT_S
-    while time.monotonic() < deadline:
+def _up_timeout_s(state: StackState | None) -> float:
+    return _UP_MARGIN_S + (state.start_timeout_s if state is not None else 0.0)
+
+
+def _wait_until_ready(
+    stack: StackSettings, supervisor: subprocess.Popen[bytes], *, waiting: Callable[[StackState], None]
+) -> StackState:
+    began, own = time.monotonic(), None
+    while time.monotonic() - began < _up_timeout_s(own):
         ended = supervisor.poll() is not None
         state = StackState.read(stack.data_dir)
         if state is not None and state.supervisor.pid == supervisor.pid:
+            own = state
+            waiting(state)
             if state.phase is Phase.READY and not ended:
                 return state
             if state.phase is Phase.FAILED and ended:
@@ -177,7 +188,7 @@ def _wait_until_ready(stack: StackSettings, supervisor: subprocess.Popen[bytes])
         if ended:
             raise StackError(f"The supervisor ended at start: see {stack.log_dir / 'supervisor.log'}")
         time.sleep(_POLL_S)
-    raise StackError(f"The stack was not ready after {_UP_TIMEOUT_S:g} s: see {stack.log_dir}")
+    raise StackError(f"The stack was not ready after {_up_timeout_s(own):g} s: see {stack.log_dir}")
 
 
 def _first_upper(sentence: str) -> str:

@@ -36,3 +36,12 @@ def free_port(*, host: str = "127.0.0.1", avoid: frozenset[int] = frozenset()) -
         if port not in avoid and is_free(port, host=host):
             return port
     raise NoFreePortError(f"No free port between {_FIRST} and {_LAST} on {host} was found in {_TRIES} tries.")
+
+
+def free_block(length: int, *, host: str = "127.0.0.1", avoid: frozenset[int] = frozenset()) -> int:
+    """The first of `length` ports in a row that are all as `free_port` gives them. Raises NoFreePortError."""
+    for _ in range(_TRIES):
+        first = random.randint(_FIRST, _LAST - length + 1)  # noqa: S311  # as above
+        if all(port not in avoid and is_free(port, host=host) for port in range(first, first + length)):
+            return first
+    raise NoFreePortError(f"No {length} free ports in a row between {_FIRST} and {_LAST} on {host} were found.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Iterable
 
 import psycopg
 
@@ -26,6 +27,11 @@ def http_status(*, host: str, port: int, path: str) -> tuple[int, str]:
 
 def answers_http(*, host: str, port: int, path: str) -> bool:
     return http_status(host=host, port=port, path=path)[0] == http.HTTPStatus.OK
+
+
+def first_not_ready(addresses: Iterable[tuple[str, int]]) -> str:
+    """`not_ready_reason` of the first gateway that is not ready; empty when all are."""
+    return next(filter(None, (not_ready_reason(host=host, port=port) for host, port in addresses)), "")
 
 
 def not_ready_reason(*, host: str, port: int) -> str:

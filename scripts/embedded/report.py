@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +10,14 @@ from api.settings import Environment
 from scripts.embedded.passwords import stored_secret
 from scripts.embedded.postgres_server import postgres_url
 from scripts.embedded.probes import answers_http, answers_postgres, answers_redis, not_ready_reason
+from scripts.embedded.ray_server import serve_applications
 from scripts.embedded.stack_settings import StackSettings
-from scripts.embedded.state import ServiceState, StackState
+from scripts.embedded.state import ServicePhase, ServiceState, StackState
 
 _QUESTION = '{"messages": [{"role": "user", "content": "What does continuous batching do?"}]}'
+# Starts that take longer than this are worth a word to who waits.
+_QUICK_START_S = 60.0
+_FIRST_WORD_S, _WORD_EVERY_S = 3.0, 15.0
 _COLUMNS = "{:<10} {:>8} {:>6}  {:<19} {:>8}  {}"
 
 
@@ -32,6 +36,28 @@ def welcome(stack: StackSettings, *, base_url: str, took_s: float) -> str:
             "  then      make status, make logs, make down",
         ]
     )
+
+
+class StartProgress:
+    """Says now and then what is waited for, of the services that may take long."""
+
+    def __init__(self, say: Callable[[str], None], *, clock: Callable[[], float]) -> None:
+        self._say = say
+        self._clock = clock
+        self._began = clock()
+        self._next_s = _FIRST_WORD_S
+
+    def __call__(self, state: StackState) -> None:
+        waited_s = self._clock() - self._began
+        slow = [service.name for service in state.services if _starts_slowly(service)]
+        if not slow or waited_s < self._next_s:
+            return
+        self._next_s = waited_s + _WORD_EVERY_S
+        self._say(f"Starting {', '.join(slow)}: {waited_s:.0f} s so far; `make logs SERVICE={slow[0]}` shows more …")
+
+
+def _starts_slowly(service: ServiceState) -> bool:
+    return service.phase is ServicePhase.STARTING and service.start_timeout_s > _QUICK_START_S
 
 
 def changed_settings(*, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -69,12 +95,17 @@ def _health(service: ServiceState, *, state: StackState, data_dir: Path) -> str:
     """`ok`, or what is wrong."""
     if service.process is None or not service.process.is_alive():
         return service.last_exit or "not started"
-    if service.name == "gateway":
-        return not_ready_reason(host=state.host, port=service.port) or "ok"
+    if service.name.startswith("gateway"):
+        # Behind Nginx they listen on loopback, whatever address Nginx has.
+        host = state.host if service.name == "gateway" else "127.0.0.1"
+        return not_ready_reason(host=host, port=service.port) or "ok"
+    if service.name == "ray":
+        return serve_applications(data_dir / "ray", ingress_port=service.port).problem() or "ok"
     if service.name == "redis":
         answers = answers_redis(port=service.port, password=stored_secret(data_dir / "redis" / "password"))
     elif service.name == "postgres":
         answers = answers_postgres(postgres_url(directory=data_dir / "postgres", port=service.port))
     else:
-        answers = answers_http(host="127.0.0.1", port=service.port, path="/health")
+        path = "/-/nginx" if service.name == "nginx" else "/health"
+        answers = answers_http(host="127.0.0.1", port=service.port, path=path)
     return "ok" if answers else f"does not answer: see {service.log_file}"

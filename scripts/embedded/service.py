@@ -43,6 +43,8 @@ class Service:
     working_directory: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
+    start_timeout_s: float = 60.0
+    """Until it is ready, and again until `after_ready` is done."""
     start_attempts: int = 1
     """How often it may end before it was ready once until the start counts as failed."""
 

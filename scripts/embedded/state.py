@@ -39,6 +39,8 @@ class ServiceState:
     started_at: float = 0.0
     """Seconds since 1970; of the present process."""
     last_exit: str = ""
+    start_timeout_s: float = 60.0
+    """How long its start may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class StackState:
     gateway_port: int
     settings: dict[str, str] = field(default_factory=dict)
     """Setting name -> digest of its value, to tell which ones changed."""
+    start_timeout_s: float = 0.0
+    """How long its services may take to start, all together."""
     stop_timeout_s: float = 0.0
     """How long its services may take to end, all together."""
     message: str = ""

@@ -31,14 +31,14 @@ class Supervisor:
         state: StackState,
         data_dir: Path,
         not_ready_reason: Callable[[], str],
-        start_timeout_s: float = 60.0,
+        ready_timeout_s: float = 60.0,
         backoff: RestartBackoff | None = None,
     ) -> None:
-        """`not_ready_reason` is empty once the stack as a whole serves; it is asked until then."""
+        """`not_ready_reason` is empty once the stack as a whole serves; it is asked when every service runs."""
         self._data_dir = data_dir
         self._state = state
         self._not_ready_reason = not_ready_reason
-        self._start_timeout_s = start_timeout_s
+        self._ready_timeout_s = ready_timeout_s
         self._stopping = threading.Event()
         self._problem = ""
         self._writing = threading.Lock()
@@ -49,7 +49,6 @@ class Supervisor:
                     changed=self._write,
                     failed=self._fail,
                     backoff=backoff or RestartBackoff(),
-                    start_timeout_s=start_timeout_s,
                 )
                 for service in stage
             ]
@@ -90,10 +89,10 @@ class Supervisor:
             while not all(keeper.ready.is_set() for keeper in stage):
                 if self._problem or self._stopping.wait(_POLL_S):
                     return
-        deadline = time.monotonic() + self._start_timeout_s
+        deadline = time.monotonic() + self._ready_timeout_s
         while reason := self._not_ready_reason():
             if time.monotonic() >= deadline:
-                self._fail(f"the stack was not ready after {self._start_timeout_s:g} s: {reason}")
+                self._fail(f"the stack was not ready after {self._ready_timeout_s:g} s: {reason}")
             if self._problem or self._stopping.wait(_POLL_S):
                 return
 

@@ -14,11 +14,11 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from api.settings import setting_names
-from scripts.embedded.plan import Ports, read_ports
 from scripts.embedded.ports import free_port
 from scripts.embedded.probes import answers_http
 from scripts.embedded.processes import session_members
 from scripts.embedded.service import Service, ServiceProcess
+from scripts.embedded.stack_ports import Ports, read_ports
 from scripts.embedded.state import StackState
 
 if TYPE_CHECKING:

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from api.settings import EmbeddedSettings, setting_names
+from api.settings import EmbeddedSettings, EngineSettings, setting_names
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.serving.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-# What the embedded stack alone is told: its ports, and how it starts MockLLM (flags, in compose).
-EMBEDDED_ONLY = {name.upper() for name in EmbeddedSettings.model_fields} - {"DATA_DIR"}
+# What the embedded stack alone is told: its ports, and how it starts engines (flags, in compose).
+EMBEDDED_ONLY = {name.upper() for name in {**EmbeddedSettings.model_fields, **EngineSettings.model_fields}} - {
+    "DATA_DIR"
+}
 
 
 def test_gateway_is_given_every_setting() -> None:

@@ -43,7 +43,7 @@ def shell(name: str, script: str, *, folder: Path, start_attempts: int = 1, stop
 
 
 def supervisor_of(
-    stages: Sequence[Sequence[Service]], *, folder: Path, reason: str = "", start_timeout_s: float = 5.0
+    stages: Sequence[Sequence[Service]], *, folder: Path, reason: str = "", ready_timeout_s: float = 5.0
 ) -> Supervisor:
     identity = ProcessIdentity.of(os.getpid())
     assert identity is not None
@@ -53,7 +53,7 @@ def supervisor_of(
         state=state,
         data_dir=folder,
         not_ready_reason=lambda: reason,
-        start_timeout_s=start_timeout_s,
+        ready_timeout_s=ready_timeout_s,
         backoff=QUICK,
     )
 
@@ -156,7 +156,7 @@ def test_a_start_that_was_too_slow_once_succeeds_when_attempts_are_left(tmp_path
 
 def test_services_that_run_without_the_whole_being_ready_are_a_failed_start(tmp_path: Path) -> None:
     service = shell("gateway", "touch ready-gateway; exec sleep 300", folder=tmp_path)
-    supervisor = supervisor_of([[service]], folder=tmp_path, reason="redis is away", start_timeout_s=1.0)
+    supervisor = supervisor_of([[service]], folder=tmp_path, reason="redis is away", ready_timeout_s=1.0)
     assert not supervisor.run()
     state = StackState.read(tmp_path)
     assert state is not None
@@ -165,7 +165,7 @@ def test_services_that_run_without_the_whole_being_ready_are_a_failed_start(tmp_
 
 def test_a_service_that_hangs_at_start_is_reported_once_and_ended(tmp_path: Path) -> None:
     service = shell("store", "echo waiting; exec sleep 300", folder=tmp_path, start_attempts=5)
-    assert not supervisor_of([[service]], folder=tmp_path, start_timeout_s=0.5).run()
+    assert not supervisor_of([[replace(service, start_timeout_s=0.5)]], folder=tmp_path).run()
     state = StackState.read(tmp_path)
     assert state is not None
     assert state.message == f"store was not ready after 0.5 s, see {tmp_path / 'store.log'}: waiting"

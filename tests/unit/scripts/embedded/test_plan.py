@@ -14,10 +14,12 @@ from api.routes import completions
 from api.settings import GatewaySettings, Settings, setting_names
 from api.tenants.ledger import PostgresLedger
 from observability import logging as logs
-from scripts.embedded.plan import Ports, build_stages
+from scripts.embedded.plan import build_stages
+from scripts.embedded.stack_ports import Ports
 from scripts.embedded.stack_settings import StackSettings
 
 ROOT = Path(__file__).resolve().parents[4]
+PORTS = Ports(redis=1, postgres=2, mock=3, mock_admin=4, vllm=5, nginx=6, gateway_1=7, gateway_2=8, ray=100)
 
 
 def longest_end_s() -> float:
@@ -36,7 +38,7 @@ def test_the_embedded_stack_waits_for_the_gateways_end(
     stack = StackSettings(
         env_file=tmp_path / ".env", root=ROOT, data_dir=tmp_path, settings=Settings.load(None), environment={}
     )
-    stages = build_stages(stack, Ports(redis=1, postgres=2, mock=3, mock_admin=4))
+    stages = build_stages(stack, PORTS)
     [gateway] = [service for stage in stages for service in stage if service.name == "gateway"]
     # Twice: a disk may be slow, and the processes have to end too.
     assert gateway.stop_timeout_s >= shutdown_timeout_s + 2 * longest_end_s()

@@ -1,0 +1,107 @@
+"""Ray Serve's applications through the REST interface of the head: what `serve deploy` and `serve status` use."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.embedded.service import ServiceError
+
+_PATH = "/api/serve/applications/"
+_STATUS_TIMEOUT_S = 5.0
+# The first deployment of a new head also starts Serve's controller and its ingress.
+_DEPLOY_TIMEOUT_S = 120.0
+_POLL_S = 0.2
+_RUNNING, _FAILED = "RUNNING", "DEPLOY_FAILED"
+
+
+class ServeUnreachableError(RuntimeError):
+    """The head does not answer, or refuses; the message says how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeApplications:
+    """The applications of the Ray head whose dashboard listens on `port`. `token_file` holds Ray's access token."""
+
+    port: int
+    token_file: Path
+
+    def answers(self) -> bool:
+        """Whether the head takes deployments."""
+        try:
+            self._call("GET", timeout_s=_STATUS_TIMEOUT_S)
+        except ServeUnreachableError:
+            return False
+        return True
+
+    def problem(self) -> str:
+        """Empty when every application runs, else what is wrong on one line."""
+        try:
+            return "; ".join(_problems(self._applications()))
+        except ServeUnreachableError as error:
+            return str(error)
+
+    def deploy(self, config: Mapping[str, Any], *, timeout_s: float, log_file: Path) -> None:
+        """Declare `config` (what a Serve config file holds) and wait until all its applications run.
+
+        Raises ServiceError when one of them failed, after `timeout_s`, and at once when the head goes away.
+        """
+        deadline = time.monotonic() + timeout_s
+        names = {application["name"] for application in config["applications"]}
+        try:
+            self._call("PUT", config, timeout_s=_DEPLOY_TIMEOUT_S)
+            while True:
+                applications = self._applications()
+                problems = _problems(applications)
+                if not problems and names <= applications.keys():
+                    return
+                if any(application.get("status") == _FAILED for application in applications.values()):
+                    raise ServiceError(f"ray could not serve {'; '.join(problems)}, see {log_file}")
+                if time.monotonic() >= deadline:
+                    waited_for = "; ".join(problems) or "nothing was deployed"
+                    raise ServiceError(f"ray did not serve after {timeout_s:g} s: {waited_for}, see {log_file}")
+                time.sleep(_POLL_S)
+        except ServeUnreachableError as error:
+            raise ServiceError(f"ray could not be told what to serve: {error}, see {log_file}") from None
+
+    def _applications(self) -> dict[str, dict[str, Any]]:
+        applications: dict[str, dict[str, Any]] = self._call("GET", timeout_s=_STATUS_TIMEOUT_S)["applications"]
+        return applications
+
+    def _call(self, method: str, body: Mapping[str, Any] | None = None, *, timeout_s: float) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            headers = {
+                "Authorization": f"Bearer {self.token_file.read_text(encoding='ascii')}",
+                "Content-Type": "application/json",
+            }
+            connection.request(method, _PATH, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+            if response.status != http.HTTPStatus.OK:
+                raise ServeUnreachableError(f"the Ray head answers {response.status}: {' '.join(text.split())[:500]}")
+            return json.loads(text) if method == "GET" else None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise ServeUnreachableError(f"no answer from the Ray head on port {self.port}: {reason}") from error
+        finally:
+            connection.close()
+
+
+def _problems(applications: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        " ".join(f"{name}: {application['status']} {_reason(application)}".split())
+        for name, application in sorted(applications.items())
+        if application["status"] != _RUNNING
+    ]
+
+
+def _reason(application: Mapping[str, Any]) -> str:
+    """The application's own words, else those of its deployments."""
+    said = str(application.get("message") or "")
+    return said or " ".join(str(one.get("message") or "") for one in application.get("deployments", {}).values())
