@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly PYTHON=python:3.11-slim-bookworm
-readonly SERVICES=(redis:8 pgvector/pgvector:pg17 prom/prometheus:v2.53.4)
+readonly SERVICES=(redis:8 pgvector/pgvector:pg17 prom/prometheus:v2.53.4 nginx:1.26)
 readonly RECIPES=deploy/local-images
 readonly LABEL=org.opencontainers.image.base.recipe
 readonly MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -67,7 +67,7 @@ build_python() {
 }
 
 build_services() {
-    bootstrap trixie redis-server,postgresql-17,postgresql-17-pgvector,prometheus
+    bootstrap trixie redis-server,postgresql-17,postgresql-17-pgvector,prometheus,nginx
     import trixie debian-services:trixie "LABEL $LABEL=$RECIPE" \
         'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     docker compose --file "$RECIPES/docker-compose.yml" build --quiet
