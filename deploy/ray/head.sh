@@ -29,7 +29,7 @@ configuration "$@" >"$CONFIGURATION"
 
 # No CPUs: replicas go to the workers, and live on when this container is started again.
 ray start --head --block --disable-usage-stats \
-    --port 6379 --dashboard-host 0.0.0.0 --dashboard-port 8265 --metrics-export-port 8085 \
+    --port 6379 --dashboard-port 8265 --metrics-export-port 8085 \
     --num-cpus 0 --object-store-memory "${RAY_OBJECT_STORE_BYTES:-134217728}" &
 ray=$!
 trap 'kill -TERM "$ray" 2>/dev/null' TERM INT
