@@ -9,8 +9,10 @@ ModelSelectionError         a request's model cannot be served
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 # The name of an entry that stands for every name which is not listed: the request is forwarded under it.
 WILDCARD = "*"
@@ -89,11 +91,26 @@ class TimeoutOverrides:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """The engine that the platform is to run at an upstream's address (`serving.engine_settings` for the first four).
+
+    `autoscaling`: arguments of `serving.autoscaling_policy.MarketHoursPolicy`, only those that were given.
+    """
+
+    kind: str
+    preset: str | None = None
+    model: str | None = None
+    set: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    autoscaling: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """One OpenAI-compatible server that serves a model. `base_url` has no trailing slash.
 
     `name` stands for one `base_url` throughout a catalogue, so it may label metrics and breakers. `model` is the
-    server's own name for the model; None forwards the name that the client used.
+    server's own name for the model; None forwards the name that the client used. `engine` is for those who start
+    engines; None where the server runs anyway.
     """
 
     name: str
@@ -102,6 +119,7 @@ class Upstream:
     api_key: str | None = field(default=None, repr=False)
     weight: int = 1
     timeouts: TimeoutOverrides = TimeoutOverrides()
+    engine: EngineSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,14 @@ from serving.catalogue.base import (
     WILDCARD,
     Catalogue,
     CatalogueError,
+    EngineSpec,
     Model,
     ModelKind,
     Price,
     TimeoutOverrides,
     Upstream,
 )
+from serving.catalogue.engine_schema import EngineEntry
 from serving.catalogue.references import check_references
 from serving.catalogue.schema import CatalogueEntry, ModelEntry, UpstreamEntry, validated
 from serving.catalogue.yaml_document import Document, Finding, YamlSyntaxError, dotted, read_yaml
@@ -118,4 +120,15 @@ def _upstream(entry: UpstreamEntry, model_name: str, variables: Mapping[str, str
         api_key=None if entry.api_key_env is None else variables[entry.api_key_env].strip(),
         weight=entry.weight,
         timeouts=TimeoutOverrides(**entry.timeouts.model_dump()),
+        engine=None if entry.engine is None else _engine(entry.engine),
+    )
+
+
+def _engine(entry: EngineEntry) -> EngineSpec:
+    return EngineSpec(
+        kind=entry.kind,
+        preset=entry.preset,
+        model=entry.model,
+        set=entry.set,
+        autoscaling=entry.autoscaling.model_dump(exclude_none=True),
     )

@@ -76,6 +76,7 @@ def _names_used_twice(models: Iterable[_Model], document: Document) -> Iterator[
 
 def _upstreams_in_two_places(models: Iterable[_Model], document: Document) -> Iterator[Finding]:
     places: dict[str, tuple[object, Path]] = {}
+    engines: dict[str, tuple[object, Path]] = {}
     for model in models:
         names_here: set[str] = set()
         for path, upstream in model.upstreams.items():
@@ -92,6 +93,11 @@ def _upstreams_in_two_places(models: Iterable[_Model], document: Document) -> It
                     f"differs from that of {shortened(name)!a} in line {line}: name this upstream otherwise",
                 )
             names_here.add(name)
+            if "engine" in upstream:
+                engine, described = engines.setdefault(name, (upstream["engine"], path))
+                if upstream["engine"] != engine:
+                    line = document.line((*described, "engine"))
+                    yield Finding((*path, "engine"), f"differs from that of {shortened(name)!a} in line {line}")
 
 
 def _wrong_fallbacks(models: Iterable[_Model], by_name: Mapping[str, _Model]) -> Iterator[Finding]:

@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from serving.catalogue.base import WILDCARD, WILDCARD_LABEL
+from serving.catalogue.engine_schema import AutoscalingEntry, EngineEntry
+from serving.catalogue.entry import Entry, Text
 from serving.catalogue.yaml_document import Finding, Path, shortened
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Tokens = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -26,24 +27,20 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epoch = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class PriceEntry(_Entry):
+class PriceEntry(Entry):
     prefill: Usd
     decode: Usd
     cached: Usd
 
 
-class TimeoutsEntry(_Entry):
+class TimeoutsEntry(Entry):
     connect_s: Seconds | None = None
     first_byte_s: Seconds | None = None
     between_chunks_s: Seconds | None = None
     request_s: Seconds | None = None
 
 
-class UpstreamEntry(_Entry):
+class UpstreamEntry(Entry):
     """Validated with `context={"variables": {name: value}}`: `base_url` comes out with its variables filled in."""
 
     name: Text
@@ -52,6 +49,7 @@ class UpstreamEntry(_Entry):
     api_key_env: Text | None = None
     weight: Annotated[int, Field(gt=0, le=1_000_000)] = 1
     timeouts: TimeoutsEntry = TimeoutsEntry()
+    engine: EngineEntry | None = None
 
     @field_validator("name")
     @classmethod
@@ -78,18 +76,18 @@ class UpstreamEntry(_Entry):
         return name
 
 
-class ModelEntry(_Entry):
+class ModelEntry(Entry):
     name: Text
     version: Text
     kind: Literal["chat", "embedding"]
-    aliases: list[Text] = []
+    aliases: list[Text] = Field(default=[])
     owned_by: Text = "self-hosted"
     created: Epoch = 0
     context_tokens: Tokens
     max_output_tokens: Tokens | None = None
     default_output_tokens: Tokens | None = None
     price: PriceEntry
-    fallbacks: list[Text] = []
+    fallbacks: list[Text] = Field(default=[])
     upstreams: Annotated[list[UpstreamEntry], Field(min_length=1)]
 
     @field_validator("name")
@@ -118,18 +116,20 @@ class ModelEntry(_Entry):
         return tokens
 
 
-class CatalogueEntry(_Entry):
+class CatalogueEntry(Entry):
     default_model: Text | None = None
     default_embedding_model: Text | None = None
     models: Annotated[list[ModelEntry], Field(min_length=1)]
 
 
 # By the field that holds an entry (or a list of them).
-_ENTRIES: dict[str, type[_Entry]] = {
+_ENTRIES: dict[str, type[Entry]] = {
     "models": ModelEntry,
     "upstreams": UpstreamEntry,
     "price": PriceEntry,
     "timeouts": TimeoutsEntry,
+    "engine": EngineEntry,
+    "autoscaling": AutoscalingEntry,
 }
 
 _SENTENCES = {
@@ -147,6 +147,8 @@ _SENTENCES = {
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be {expected}",
     "list_type": "must be a list",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of fields to values",
     "model_type": "must be a mapping of fields to values",
     "too_short": "must hold at least one entry",
 }
