@@ -177,5 +177,6 @@ ENGINE_CHECKS: dict[str, Check] = {
     "chat_template": Optional(Text()),
     "images_per_prompt": Optional(Whole(low=0, high=64, unit="images")),
     "enforce_eager": Flag(),
+    "shutdown_timeout": Whole(low=0, high=3600, unit="seconds"),
     "cpu_threads": Optional(Whole(low=1, high=1024, unit="threads")),
 }

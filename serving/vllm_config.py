@@ -17,6 +17,8 @@ from serving.vllm_checks import ENGINE_CHECKS, Text, VllmConfigError, check_comb
 from serving.vllm_presets import PRESETS
 from serving.vllm_speculation import Speculation
 
+__all__ = ["PRESETS", "LoraAdapter", "Speculation", "VllmConfig", "VllmConfigError", "preset"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraAdapter:
@@ -65,6 +67,7 @@ class VllmConfig:
     chat_template: str | None = None
     images_per_prompt: int | None = None  # for models that see; None: vLLM's default
     enforce_eager: bool = False  # no compilation and no CUDA graphs: a quick start, slower steps
+    shutdown_timeout: int = 30  # seconds that running requests get to finish after SIGTERM
     cpu_threads: int | None = None  # threads of the CPU build, bound to no core; None: vLLM takes the cores
 
     def __post_init__(self) -> None:
@@ -207,6 +210,7 @@ _PLAIN = (
     "tensor_parallel_size",
     "tool_call_parser",
     "chat_template",
+    "shutdown_timeout",
 )
 
 

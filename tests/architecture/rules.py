@@ -41,13 +41,23 @@ IMPLEMENTATIONS = {"serving.backends", "serving.embedders", "serving.mock_llm"}
 # May use an implementation beside the composition root: what a replica is made of.
 OPEN_TO = {"serving.engines": {REPLICA_ROOT}, "serving.mock_llm": {"serving.engines.mock"}}
 OPEN_MODULES = {"base", "types", "errors"}
-# Functions that make or format what the package's base defines: they hold nothing and there is one of each.
-OPEN_FUNCTIONS = {"resilience.limiter.headers", "serving.catalogue.defaults", "serving.catalogue.load"}
+# Functions that make or format what the package's base defines, and the parser of a wire format that clients of all
+# kinds read: they reach nothing and there is one of each.
+OPEN_FUNCTIONS = {
+    "resilience.limiter.headers",
+    "serving.backends.sse",
+    "serving.catalogue.defaults",
+    "serving.catalogue.load",
+}
 
 # Where a foreign package may be imported: rooms or modules.
 FOREIGN: dict[str, tuple[str, ...]] = {
     "ray": ("serving.ray_serve_app", "serving.autoscaling_policy"),
-    "vllm": ("serving.engines.vllm_in_process",),  # a replica is the process that runs the engine
+    # The processes that run the engine; the tests feed our arguments to its own parser.
+    "vllm": ("serving.engines.vllm_in_process", "serving.vllm_server", "tests"),
+    "torch": ("serving.tools", "tests"),  # not installed where the gateway runs
+    "transformers": ("serving.tools", "tests"),
+    "tokenizers": ("serving.tools", "tests"),
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path
     "aiohttp": ("tests", "bench"),  # the yardstick of the benchmark; engines are called over serving.http
     "openai": ("tests", "bench", "chaos", "scripts"),
