@@ -69,7 +69,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 # Command-line programs and tests may look at the environment they were started in; the platform asks its settings.
-ENVIRONMENT_READERS = ("api.settings", "serving.serve_config", "scripts", "bench", "chaos", "tests")
+ENVIRONMENT_READERS = ("api.settings", "serving.serve_config_command", "scripts", "bench", "chaos", "tests")
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
 

@@ -1,0 +1,1 @@
+"""How fast an OpenAI-compatible server answers, seen from a client."""

@@ -1,0 +1,1 @@
+"""Whether a deployment does what its clients rely on, seen from outside."""
