@@ -55,7 +55,7 @@ def ray_environment(
     """
     if len(str(directory)) > _LONGEST_DIRECTORY:
         raise ValueError(
-            f"directory is {str(directory)!r}: it must have at most {_LONGEST_DIRECTORY} characters, for sockets lie in it"
+            f"directory is {str(directory)!r}: must have at most {_LONGEST_DIRECTORY} characters, for sockets are in it"
         )
     return {
         "PYTHONPATH": str(code),
