@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = serve_config(engines, ingress=ingress)
     except (CatalogueError, ServeConfigError) as error:
         raise SystemExit(f"serve_config: {error}") from None
-    yaml.safe_dump(config, sys.stdout, sort_keys=False)
+    sys.stdout.write(yaml.safe_dump(config, sort_keys=False))
 
 
 def _parser() -> argparse.ArgumentParser:
