@@ -21,6 +21,7 @@ from scripts.embedded.lifecycle import StackError
 from scripts.embedded.plan import build_stages
 from scripts.embedded.probes import first_not_ready
 from scripts.embedded.processes import ProcessIdentity
+from scripts.embedded.ray_server import serve_logs
 from scripts.embedded.report import StartProgress, changed_settings, status_table, welcome
 from scripts.embedded.service import ServiceError
 from scripts.embedded.stack_ports import PortTakenError, choose_ports
@@ -90,8 +91,11 @@ def status(options: argparse.Namespace) -> int:
 
 def logs(options: argparse.Namespace) -> int:
     """The last lines of one log or of all."""
-    folder = _data_dir(options) / "logs"
+    data_dir = _data_dir(options)
+    folder = data_dir / "logs"
     files = sorted(folder.glob(f"{options.service or '*'}.log"))
+    if options.service in {None, "ray"}:
+        files += serve_logs(data_dir / "ray")
     if not files:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.log")))
         raise StackError(f"There is no log {options.service or ''} in {folder}; there are: {known or 'none'}.")
@@ -157,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (up, status, down, clean, supervise):
         commands.add_parser(command.__name__, help=command.__doc__).set_defaults(run=command)
     logs_parser = commands.add_parser("logs", help=logs.__doc__)
-    logs_parser.add_argument("service", nargs="?", help="gateway, mock-llm, redis, postgres or supervisor")
+    logs_parser.add_argument("service", nargs="?", help="a service of `status`, or supervisor")
     logs_parser.add_argument("--follow", action="store_true")
     logs_parser.add_argument("--lines", type=int, default=50)
     logs_parser.set_defaults(run=logs)

@@ -44,8 +44,8 @@ class EmbeddedSettings(Group):
     """Port of vLLM, for MODEL_BACKEND=vllm."""
     nginx_port: OptionalPort = 0
     """Port on which Nginx passes requests on to Ray Serve, for MODEL_BACKEND=ray."""
-    ray_port: Annotated[int, Field(ge=0, le=65_436)] = 0
-    """First of the 100 ports in a row that Ray uses, for MODEL_BACKEND=ray."""
+    ray_port: Annotated[int, Field(ge=0, le=65_336)] = 0
+    """First of the 200 ports in a row that Ray uses, for MODEL_BACKEND=ray."""
 
 
 class EngineSettings(Group):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Any
 
-from api.settings import ModelBackend
-from scripts.embedded.engine_choice import choose_vllm, gpu_names, served_names, uses_vllm
+from api.settings import ModelBackend, Settings
+from scripts.embedded.engine_choice import VllmChoice, choose_vllm, gpu_names, served_names, uses_vllm
 from scripts.embedded.engine_environment import engine_python
 from scripts.embedded.probes import answers_http
-from scripts.embedded.ray_server import RayPorts, ray_service
+from scripts.embedded.ray_server import RayNode, RayPorts, ray_service
 from scripts.embedded.service import Service
 from scripts.embedded.stack_ports import Ports
 from scripts.embedded.stack_settings import StackSettings
 
 # Loading and compiling a model; on a machine with a GPU the first start downloads it as well.
 _ENGINE_START_TIMEOUT_S = 1800.0
+_RAY_START_TIMEOUT_S = 180.0
+# Ray counts what replicas say they need; how busy the machine gets is decided by the largest number of replicas.
+_CPUS = 64
+_MOCK_MODEL = "mock-llm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,35 +83,40 @@ def _vllm(stack: StackSettings, ports: Ports) -> Engine:
 
 def _ray(stack: StackSettings, ports: Ports) -> Engine:
     settings = stack.settings
-    ray_ports = RayPorts(first=ports.ray)
-    base_url = f"http://127.0.0.1:{ports.nginx}/v1"
-    service = ray_service(
-        python=engine_python(settings, root=stack.root),
-        directory=stack.data_dir / "ray",
-        ports=ray_ports,
-        config=_serve_config(stack, ray_ports),
-        environment=stack.environment,
-        log_file=stack.log_dir / "ray.log",
-        cpus=16,
-        start_timeout_s=_ENGINE_START_TIMEOUT_S if uses_vllm(settings) else 120.0,
-    )
-    return Engine(services=[service], addresses={"RAY_BASE_URL": base_url})
-
-
-def _serve_config(stack: StackSettings, ports: RayPorts) -> dict[str, Any]:
-    return {
-        "proxy_location": "EveryNode",
-        "http_options": {"host": "127.0.0.1", "port": ports.ingress},
-        "applications": [
-            {
-                "name": "ray",
-                "route_prefix": "/",
-                "import_path": "serving.ray_serve_app:build",
-                "args": {
-                    "name": "ray",
-                    "kind": "mock",
-                    "models": ["finsight-fast", "mistralai/Mistral-7B-Instruct-v0.3"],
-                },
-            }
-        ],
+    vllm = choose_vllm(settings, data_dir=stack.data_dir, gpus=gpu_names()) if uses_vllm(settings) else None
+    name = vllm.name if vllm else settings.models.upstream_model or _MOCK_MODEL
+    # A models file may say ${NGINX_PORT}: with several engines each has its own path there.
+    addresses = {
+        "RAY_BASE_URL": f"http://127.0.0.1:{ports.nginx}/v1",
+        "NGINX_PORT": str(ports.nginx),
+        "UPSTREAM_MODEL": name,
     }
+    service = ray_service(
+        RayNode(
+            python=engine_python(settings, root=stack.root),
+            directory=stack.data_dir / "ray",
+            ports=RayPorts(first=ports.ray),
+            cpus=_CPUS,
+        ),
+        config_arguments=_serve_config_arguments(settings, vllm=vllm, name=name),
+        environment={**stack.environment, **addresses, "PYTHONPATH": str(stack.root)},
+        log_file=stack.log_dir / "ray.log",
+        longest_request_s=settings.upstream.request_timeout_s,
+        start_timeout_s=_ENGINE_START_TIMEOUT_S if vllm else _RAY_START_TIMEOUT_S,
+    )
+    return Engine(services=[service], addresses=addresses)
+
+
+def _serve_config_arguments(settings: Settings, *, vllm: VllmChoice | None, name: str) -> list[str]:
+    engine = settings.engine
+    arguments = ["--engine", engine.ray_engine.value]
+    if settings.models.models_file is not None:
+        arguments += ["--models-file", str(settings.models.models_file)]
+    else:
+        arguments += ["--served-model-name", name]
+    if vllm is not None:
+        arguments += ["--preset", vllm.preset.value, "--model", vllm.model]
+    else:
+        arguments += ["--set", f"time_scale={settings.embedded.mock_time_scale}"]
+    arguments += ["--min-replicas", str(engine.ray_min_replicas), "--max-replicas", str(engine.ray_max_replicas)]
+    return [*arguments, "--market-hours" if engine.ray_market_hours else "--no-market-hours"]

@@ -56,8 +56,10 @@ def session_members(session_id: int) -> list[int]:
 def session_of(leader: ProcessIdentity, *, belongs: Callable[[int], bool] | None = None) -> list[int]:
     """Pids of what still runs of the session that `leader` opened.
 
-    Once the leader ended, its session id alone does not prove much when it was read from an old file: `belongs` then
-    decides for each member. Empty when the pid has meanwhile become another process's.
+    Once the leader ended, its session id alone does not prove much when it was read from an old file: then one member
+    for which `belongs` is true vouches for the others, because a session id is not given again while any of them lives.
+    Not each is asked: some processes overwrite what `belongs` may look at. Empty when the pid has meanwhile become
+    another process's.
     """
     members = session_members(leader.pid)
     if leader.is_alive():
@@ -65,7 +67,7 @@ def session_of(leader: ProcessIdentity, *, belongs: Callable[[int], bool] | None
     now = ProcessIdentity.of(leader.pid)
     if now is not None and abs(now.created_at - leader.created_at) >= _CREATED_SLACK_S:
         return []
-    return [pid for pid in members if belongs is None or belongs(pid)]
+    return members if belongs is None or any(belongs(pid) for pid in members) else []
 
 
 def end_session(

@@ -6,25 +6,32 @@ One node, because a machine needs no more: replicas are processes of their own, 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scripts.embedded.log_rotation import KEPT_FILES, LIMIT_BYTES
 from scripts.embedded.passwords import stored_secret
 from scripts.embedded.serve_applications import ServeApplications
+from scripts.embedded.serve_config_file import ServeConfigFile
 from scripts.embedded.service import Service
 from scripts.embedded.short_folder import short_name
 from scripts.embedded.stack_ports import RAY_PORTS
+from serving.ray_environment import IngressPorts, ray_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 
+# Also loopback, but not by a name for which Ray takes the machine's own address: that one may change under it.
+_NODE_ADDRESS = "127.0.0.2"
+
 # Serve passes requests on by sockets of its own; only what Ray keeps for itself is in here.
 _OBJECT_STORE_BYTES = 100_000_000
 _KEPT_SESSIONS = 3
+# From the first port on: the ingress, what `ray start` has an option for, Ray's processes, and the replicas' servers.
 _INGRESS = 2
+_WORKER_PORTS = (40, 99)
+_REPLICA_PORTS = (100, RAY_PORTS - 1)
 _NODE_PORTS = (
     "dashboard-agent-listen",
     "dashboard-agent-grpc",
@@ -32,6 +39,7 @@ _NODE_PORTS = (
     "metrics-export",
     "node-manager",
     "object-manager",
+    "ray-client-server",
 )
 
 
@@ -58,49 +66,78 @@ class RayPorts:
     def start_arguments(self) -> list[str]:
         numbered = {f"--{name}-port": self.first + 10 + number for number, name in enumerate(_NODE_PORTS)}
         numbered |= {"--port": self.gcs, "--dashboard-port": self.dashboard}
-        numbered |= {"--min-worker-port": self.first + 40, "--max-worker-port": self.first + RAY_PORTS - 1}
+        numbered |= {"--min-worker-port": self.first + _WORKER_PORTS[0]}
+        numbered |= {"--max-worker-port": self.first + _WORKER_PORTS[1]}
         return [part for option, port in numbered.items() for part in (option, str(port))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RayNode:
+    python: Path
+    """Of an environment with Ray."""
+    directory: Path
+    """Gets mode 0700 and holds Ray's files and the access token."""
+    ports: RayPorts
+    cpus: int
+    """What Ray may hand out to replicas: a number to count with, not cores."""
+
+
 def ray_service(
+    node: RayNode,
     *,
-    python: Path,
-    directory: Path,
-    ports: RayPorts,
-    config: Mapping[str, Any],
+    config_arguments: Sequence[str],
     environment: Mapping[str, str],
     log_file: Path,
-    cpus: int,
+    longest_request_s: float,
     start_timeout_s: float,
 ) -> Service:
-    """A Ray head that is ready once the applications of `config` run; they are deployed again after each restart.
+    """A Ray head that is ready once its applications run; they are deployed again after each restart.
 
-    `python` is that of an environment with Ray. `directory` gets mode 0700 and holds Ray's files and the access token.
-    `cpus` is what Ray may hand out to replicas: a number to count with, not cores.
+    `config_arguments` are those of `serving.serve_config`, which says what is deployed. `start_timeout_s` is for the
+    head and again for the applications.
     """
-    token_file = directory / "token"
-    stored_secret(token_file)
-    link = short_name(directory)
-    applications = serve_applications(directory, ingress_port=ports.ingress)
+    stored_secret(node.directory / "token")
+    link = short_name(node.directory)
+    config = ServeConfigFile(
+        path=node.directory / "serve.yaml",
+        command=[
+            *(str(node.python), "-m", "serving.serve_config", "--ingress-host", HOST),
+            *("--ingress-port", str(node.ports.ingress), "--longest-request-s", str(longest_request_s)),
+            *config_arguments,
+        ],
+        environment=environment,
+    )
+
+    def prepare() -> None:
+        _remove_old_sessions(node.directory)
+        config.write_once()
+
+    applications = serve_applications(node.directory, ingress_port=node.ports.ingress)
     command = [
-        *(str(python), "-m", "ray.scripts.scripts", "start", "--head", "--block"),
-        *("--node-ip-address", HOST, "--dashboard-host", HOST, *ports.start_arguments()),
-        *("--temp-dir", str(link / "t"), "--num-cpus", str(cpus)),
+        *(str(node.python), "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *("--node-ip-address", _NODE_ADDRESS, "--dashboard-host", HOST, *node.ports.start_arguments()),
+        *("--temp-dir", str(link / "t"), "--num-cpus", str(node.cpus)),
         *("--object-store-memory", str(_OBJECT_STORE_BYTES)),
-        *("--disable-usage-stats", "--include-log-monitor", "false"),
+        *("--disable-usage-stats", "--include-log-monitor", "false", "--log-style", "record", "--log-color", "false"),
     ]
     return Service(
         name="ray",
         command=command,
         log_file=log_file,
-        port=ports.ingress,
-        environment={**environment, **_ray_environment(ports, folder=link, token_file=token_file)},
-        prepare=lambda: _remove_old_sessions(directory / "t"),
+        port=node.ports.ingress,
+        environment={**environment, **_environment(node, longest_request_s=longest_request_s)},
+        prepare=prepare,
         is_ready=applications.answers,
-        after_ready=lambda: applications.deploy(config, timeout_s=start_timeout_s, log_file=log_file),
+        after_ready=lambda: applications.deploy(config.read(), timeout_s=start_timeout_s, log_file=log_file),
         start_timeout_s=start_timeout_s,
         stop_timeout_s=15.0,
     )
+
+
+def serve_logs(directory: Path) -> list[Path]:
+    """What the controller, the ingress and the replicas wrote since the last start."""
+    sessions = _sessions(directory)
+    return sorted((sessions[-1] / "logs" / "serve").glob("*.log")) if sessions else []
 
 
 def serve_applications(directory: Path, *, ingress_port: int) -> ServeApplications:
@@ -109,41 +146,36 @@ def serve_applications(directory: Path, *, ingress_port: int) -> ServeApplicatio
     return ServeApplications(port=ports.dashboard, token_file=directory / "token")
 
 
-def _ray_environment(ports: RayPorts, *, folder: Path, token_file: Path) -> dict[str, str]:
-    """For every process of the node. `folder` has a short path."""
-    haproxy = folder / "h"
+def _environment(node: RayNode, *, longest_request_s: float) -> dict[str, str]:
+    """For every process of the node."""
+    first = node.ports.first
+    ports = IngressPorts(
+        metrics=first + 3,
+        stats=first + 4,
+        fallback_http=first + 5,
+        fallback_grpc=first + 6,
+        replicas=(first + _REPLICA_PORTS[0], first + _REPLICA_PORTS[1]),
+    )
+    ingress = short_name(node.directory) / "h"
     return {
-        "PYTHONPATH": str(ROOT),
+        **ray_environment(directory=ingress, code=ROOT, longest_request_s=longest_request_s, ports=ports),
         # Ray listens on every interface for its own traffic: without the token anyone could run code through it.
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_AUTH_TOKEN_PATH": str(node.directory / "token"),
         "RAY_ADDRESS": "",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        # There is no other node that could take over; the gateway has let its streams end by then.
+        # There is no other node that could take over; the gateways have let their streams end by then.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_ROTATION_MAX_BYTES": str(LIMIT_BYTES),
         "RAY_ROTATION_BACKUP_COUNT": str(KEPT_FILES),
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.first + 3),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.first + 4),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.first + 5),
-        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.first + 6),
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.first + 20),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.first + 39),
-        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-        "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-        "RAY_SERVE_LOG_TO_STDERR": "0",
     }
 
 
-def _remove_old_sessions(folder: Path) -> None:
-    """Each start of Ray makes a folder for its logs; the last ones are kept to be read."""
-    sessions = sorted(path for path in folder.glob("session_2*") if path.is_dir())
-    for session in sessions[: -_KEPT_SESSIONS or None]:
+def _sessions(directory: Path) -> list[Path]:
+    """The folder that each start of Ray made, the last one at the end."""
+    return sorted(path for path in (directory / "t").glob("session_2*") if path.is_dir())
+
+
+def _remove_old_sessions(directory: Path) -> None:
+    """Some are kept, for their logs."""
+    for session in _sessions(directory)[: -_KEPT_SESSIONS or None]:
         shutil.rmtree(session, ignore_errors=True)

@@ -32,7 +32,7 @@ class Service:
     command: Sequence[str]
     log_file: Path
     is_ready: Callable[[], bool]
-    """Quick (below a second) and never raises."""
+    """Quick (a second, a few at most) and never raises."""
     port: int
     prepare: Callable[[], None] = _nothing
     """Runs before each start; does nothing the second time. Raises ServiceError."""

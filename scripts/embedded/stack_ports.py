@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.embedded.ports import free_block, free_port, is_free
 from scripts.embedded.stack_settings import StackSettings
 
-RAY_PORTS = 100
+RAY_PORTS = 200
 
 _PORTS_FILE = "ports.json"
 
