@@ -89,7 +89,7 @@ class PolicySettings:
         check_number("prewarm_minutes", self.prewarm_minutes, low=0, high=_MAX_PREWARM_MINUTES)
         if not isinstance(self.market_hours, bool):
             raise ScalingLimitsError(f"market_hours is {self.market_hours!r}: it must be true or false")
-        if self.exchange not in EXCHANGES:
+        if not isinstance(self.exchange, str) or self.exchange not in EXCHANGES:
             raise ScalingLimitsError(f"exchange is {self.exchange!r}: it must be one of {', '.join(EXCHANGES)}")
         if self.clock_start is not None and _moment(self.clock_start) is None:
             raise ScalingLimitsError(
@@ -171,7 +171,8 @@ class MarketHoursPolicy:
         try:
             return read()
         except Exception as error:  # noqa: BLE001 - whatever it is, deciding without this figure beats not deciding
-            self._warn_once(f"deciding without {what}: {type(error).__name__}: {error}")
+            kind = type(error).__name__
+            self._warn_once(f"deciding without {what}: {kind}: {error}", about=f"{what}: {kind}")
             return None
 
     def _warn_of_double_damping(self, config: Any) -> None:
@@ -179,9 +180,10 @@ class MarketHoursPolicy:
             if delay_s := getattr(config, name, 0):
                 self._warn_once(f"Ray's own {name} is {delay_s:g} s and comes on top of the policy's: set it to 0")
 
-    def _warn_once(self, sentence: str) -> None:
-        if sentence not in self._warned:
-            self._warned.add(sentence)
+    def _warn_once(self, sentence: str, *, about: str | None = None) -> None:
+        """`about`: what makes two sentences the same, where they differ in figures."""
+        if (about or sentence) not in self._warned:
+            self._warned.add(about or sentence)
             logger.warning("%s", sentence)
 
     def _announce(self, context: Context, replicas: int, reason: str) -> None:

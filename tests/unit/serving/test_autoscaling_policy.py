@@ -80,6 +80,21 @@ def test_load_moves_the_count_and_each_change_is_one_sentence(sentences: Callabl
     ]
 
 
+def test_a_change_that_ray_does_not_make_at_once_is_announced_once(sentences: Callable[[], list[str]]) -> None:
+    controller = Controller(market_hours=False, upscale_delay_s=0)
+    for _ in range(5):
+        controller.run(40)
+        controller.context.target_num_replicas = 1
+    assert len(sentences()) == 1
+
+
+def test_figures_that_are_wrong_in_many_ways_are_one_warning(sentences: Callable[[], list[str]]) -> None:
+    controller = Controller(market_hours=False)
+    for figure in (-1.0, -2.0, math.nan, math.inf):
+        controller.run(figure)
+    assert sentences() == ["deciding without the load: ValueError: -1.0 ongoing requests"]
+
+
 @pytest.mark.parametrize(
     ("clock_start", "replicas"), [(MONDAY_10_00, 2), (THANKSGIVING_10_00, 1), ("2026-11-23T15:00:00Z", 2)]
 )
@@ -186,6 +201,7 @@ def test_bounds_of_ray_hold() -> None:
         ({"max_replica": 7}, "max_replica is no argument of the policy: it has clock_start, downscale_delay_s, "),
         ({"prewarm_minutes": 600}, "prewarm_minutes is 600: it must be a number from 0 to 480"),
         ({"exchange": "XLON"}, "exchange is 'XLON': it must be one of XNYS, XNAS"),
+        ({"exchange": ["XNYS"]}, "exchange is ['XNYS']: it must be one of XNYS, XNAS"),
         ({"market_hours": "yes"}, "market_hours is 'yes': it must be true or false"),
         ({"clock_start": "2026-11-23T10:00:00"}, "it must be an ISO 8601 time with zone"),
         ({"clock_start": "Monday"}, "clock_start is 'Monday': it must be an ISO 8601 time with zone"),
