@@ -174,6 +174,8 @@ ENGINE_CHECKS: dict[str, Check] = {
     "max_lora_rank": OneOf((1, 8, 16, 32, 64, 128, 256, 320, 512)),
     "max_cpu_loras": Optional(Whole(low=1, high=100_000, unit="adapters")),
     "tool_call_parser": Optional(Text()),
+    "tool_strict_level": OneOf(("auto", "function", "parameter")),
+    "disable_any_whitespace": Flag(),
     "chat_template": Optional(Text()),
     "images_per_prompt": Optional(Whole(low=0, high=64, unit="images")),
     "enforce_eager": Flag(),

@@ -64,6 +64,8 @@ class VllmConfig:
     max_lora_rank: int = 16
     max_cpu_loras: int | None = None
     tool_call_parser: str | None = None  # also switches `tool_choice: auto` on
+    tool_strict_level: str = "auto"  # "parameter": a call's arguments always match its schema, also if not `strict`
+    disable_any_whitespace: bool = False  # guided JSON is compact: a weak model cannot lose itself in blanks
     chat_template: str | None = None
     images_per_prompt: int | None = None  # for models that see; None: vLLM's default
     enforce_eager: bool = False  # no compilation and no CUDA graphs: a quick start, slower steps
@@ -91,7 +93,10 @@ class VllmConfig:
         threads = self.cpu_threads
         # Without a binding of its own each engine on a machine would take the same cores.
         binding = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)} if threads else {}
-        return {"VLLM_NO_USAGE_STATS": "1", **binding}
+        # vLLM's sampler would still compile a kernel for the first request with log probabilities, which needs a C++
+        # compiler and holds up every other request for seconds.
+        eager = {"TORCH_COMPILE_DISABLE": "1"} if self.enforce_eager else {}
+        return {"VLLM_NO_USAGE_STATS": "1", **binding, **eager}
 
     def _combinations_of_tokens(self) -> Iterator[tuple[bool, str]]:
         tokens = self.max_num_batched_tokens
@@ -179,6 +184,10 @@ class VllmConfig:
             yield from _plain_options(self, ("max_loras", "max_lora_rank", "max_cpu_loras"))
         if self.tool_call_parser is not None:
             yield "--enable-auto-tool-choice", []
+        if self.disable_any_whitespace:
+            # Only some back ends can; this is the one that vLLM takes by itself where it can.
+            guided = {"backend": "xgrammar", "disable_any_whitespace": True}
+            yield "--structured-outputs-config", [json.dumps(guided)]
         if self.images_per_prompt is not None:
             yield "--limit-mm-per-prompt", [json.dumps({"image": self.images_per_prompt})]
         yield "--enable-prompt-tokens-details", []  # how much of a prompt the prefix cache had, in the usage
@@ -209,6 +218,7 @@ _PLAIN = (
     "max_num_queued_reqs",
     "tensor_parallel_size",
     "tool_call_parser",
+    "tool_strict_level",
     "chat_template",
     "shutdown_timeout",
 )

@@ -61,6 +61,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_num_batched_tokens": 2048,
         "long_prefill_token_threshold": 1024,
         "tool_call_parser": "hermes",
+        "tool_strict_level": "parameter",  # random weights would not keep to a schema of their own accord
+        "disable_any_whitespace": True,  # nor stop adding blanks
         "enforce_eager": True,  # compiling takes longer than most tests
         "cpu_threads": 1,  # the model is too small to share out, and other processes need the other cores
     },

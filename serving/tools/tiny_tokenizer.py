@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 VOCABULARY = 4096
+MEAN_ANSWER = 100  # tokens
+JSON_WORDS = 4  # of each paragraph
 BEGIN, END, PAD = "<|im_start|>", "<|im_end|>", "<|pad|>"
 
 CHAT_TEMPLATE = """\
@@ -39,8 +42,13 @@ CHAT_TEMPLATE = """\
 
 
 def paragraphs() -> list[str]:
-    """English text that is on every machine: what Python's `help()` says."""
-    return [paragraph for _, text in sorted(topics.items()) for paragraph in text.split("\n\n")]
+    """English text that is on every machine, what Python's `help()` says, and its words once more as JSON.
+
+    Without the JSON, quotes and brackets are so rare that a string in guided JSON seldom ends.
+    """
+    prose = [paragraph for _, text in sorted(topics.items()) for paragraph in text.split("\n\n")]
+    words = [paragraph.split()[:JSON_WORDS] for paragraph in prose]
+    return [*prose, *(json.dumps({"topic": some[0], "words": some}, separators=(",", ":")) for some in words if some)]
 
 
 def trained() -> Tokenizer:
@@ -61,10 +69,10 @@ def trained() -> Tokenizer:
 
 
 def log_frequencies(tokenizer: Tokenizer) -> list[float]:
-    """Natural logarithm of each token's share of the text, by id. A paragraph ends with END."""
-    texts = paragraphs()
-    counts: dict[int, float] = dict(Counter(token for text in tokenizer.encode_batch(texts) for token in text.ids))
-    counts[tokenizer.token_to_id(END)] = len(texts)
+    """Natural logarithm of each token's share of the text, by id. An answer ends after about MEAN_ANSWER tokens."""
+    texts = tokenizer.encode_batch(paragraphs())
+    counts: dict[int, float] = dict(Counter(token for text in texts for token in text.ids))
+    counts[tokenizer.token_to_id(END)] = sum(counts.values()) / MEAN_ANSWER
     # Never seen is not impossible, but for the tokens that only a prompt has.
     for token in (BEGIN, PAD):
         counts[tokenizer.token_to_id(token)] = 1e-9
