@@ -16,7 +16,7 @@ from serving.autoscaling_policy import ray_autoscaling_config
 from serving.catalogue.base import Catalogue, EngineSpec, ModelKind, Upstream
 from serving.engine_settings import EngineSettings, EngineSettingsError
 from serving.ray_environment import graceful_shutdown_s
-from serving.replica_scaling import ScalingLimitsError
+from serving.replica_scaling import ScalingLimits, ScalingLimitsError
 
 # Enough for connections that Nginx keeps to be closed by Nginx.
 _KEEP_ALIVE_S = 90
@@ -91,7 +91,7 @@ def engine_deployments(
             EngineDeployment(
                 settings=_settings(name, spec, served),
                 route_prefix=_route_prefix(served[0][1]),
-                autoscaling={**spec.autoscaling, **(autoscaling or {})},
+                autoscaling=_within_maximum({**spec.autoscaling, **(autoscaling or {})}),
             )
         )
     return deployments
@@ -115,6 +115,14 @@ def _settings(name: str, spec: EngineSpec, served: Sequence[tuple[ModelKind, Ups
         )
     except EngineSettingsError as error:
         raise ServeConfigError(f"the engine of upstream {name!r}: {error}") from None
+
+
+def _within_maximum(autoscaling: dict[str, Any]) -> dict[str, Any]:
+    """With a maximum below the default of the market hours' minimum, nobody should have to name that too."""
+    maximum = autoscaling.get("max_replicas")
+    if isinstance(maximum, int) and 0 < maximum < ScalingLimits().market_hours_min_replicas:
+        return {"market_hours_min_replicas": maximum, **autoscaling}
+    return autoscaling
 
 
 def _route_prefix(upstream: Upstream) -> str:

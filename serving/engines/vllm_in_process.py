@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -23,6 +22,9 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from serving.engines.base import EngineFailure, EngineStartError, Receive, Scope, Send
 from serving.engines.process_output import ProcessOutput
+from serving.vllm_checks import VllmConfigError
+from serving.vllm_failures import cause, sentence
+from serving.vllm_server import check_model
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +50,8 @@ class VllmEngine:
             raise
         except Exception as error:  # noqa: BLE001 - vLLM has no base for what goes wrong at its start
             _log.exception("vLLM did not start")
-            # The reason is often in the output of a child process alone, such as an allocation that failed.
-            reason = output.last_error() or f"{type(error).__name__}: {error}"
-            raise EngineStartError(f"vLLM cannot start: {reason}") from None
+            # What ends a child process, such as an allocation that failed, is only in its output.
+            raise EngineStartError(f"vLLM cannot start: {cause(output.text()) or sentence(error)}") from None
 
     async def check(self) -> None:
         if self._client is None or self._client.errored:
@@ -88,12 +89,13 @@ def _parsed(arguments: list[str]) -> Any:
 
     parser.error = refuse
     options = parser.parse_args(arguments)
-    model = str(options.model)
-    if model.startswith(("/", "./", "../", "~")) and not (Path(model) / "config.json").is_file():
-        raise EngineStartError(f"the model folder {model!r} does not exist here or holds no config.json")
+    try:
+        check_model(str(options.model))
+    except VllmConfigError as error:
+        raise EngineStartError(f"vLLM cannot start: {error}") from None
     try:
         validate_parsed_serve_args(options)
         validate_api_server_args(options)
     except Exception as error:  # noqa: BLE001 - vLLM raises ValueError, TypeError and KeyError alike
-        raise EngineStartError(f"vLLM refuses its arguments: {error}") from None
+        raise EngineStartError(f"vLLM refuses its arguments: {sentence(error)}") from None
     return options
