@@ -20,20 +20,25 @@ import pytest
 
 from scripts.embedded.ports import is_free
 from scripts.embedded.processes import ProcessIdentity, end_session, session_members
+from serving.ray_environment import IngressPorts, ray_environment
+from serving.serve_deployments import EngineDeployment, Ingress, serve_config
 
 ROOT = Path(__file__).resolve().parents[3]
 RAY_VENV = ROOT / ".venv-ray"
 
 # Ray's own ports come first, then one for each replica's server, then those of its workers.
-_PORTS, _REPLICA_PORTS, _WORKER_PORTS = 20, 20, 40
+_PORTS, _REPLICA_PORTS, _WORKER_PORTS = 20, 60, 40
 _START_TIMEOUT_S = 60
 _END_GRACE_S = 20
+
+# A port that a replica has left rests for this and a minute.
+LONGEST_REQUEST_S = 30.0
 
 
 class RayCluster:
     """One node, and the Serve applications on it. More CPUs are declared than there are: replicas take turns."""
 
-    def __init__(self, *, cpus: int = 8, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, *, cpus: int = 8) -> None:
         assert (RAY_VENV / "bin" / "ray").exists(), f"{RAY_VENV.name} is missing: run scripts/venv.sh ray"
         # Ray opens Unix sockets some 60 characters below this folder, and their paths may have 107 in all.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
@@ -45,7 +50,7 @@ class RayCluster:
         self._process = subprocess.Popen(
             [RAY_VENV / "bin" / "ray", *self._start_arguments(cpus)],
             cwd=ROOT,
-            env=self._environment() | (environment or {}),
+            env=self._environment(),
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -65,31 +70,23 @@ class RayCluster:
         ]
 
     def _environment(self) -> dict[str, str]:
-        """Read by Ray on every node: without these, two clusters on one machine take each other's ports and files."""
-        haproxy = self.folder / "haproxy"
+        """What a node is started with anywhere else, too."""
+        replicas = self._base + _PORTS
+        ports = IngressPorts(
+            metrics=self._base + 1,
+            stats=self._base + 2,
+            fallback_http=self._base + 3,
+            fallback_grpc=self._base + 4,
+            replicas=(replicas, replicas + _REPLICA_PORTS - 1),
+        )
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        return inherited | {
+        return {
+            **inherited,
+            **ray_environment(
+                directory=self.folder / "haproxy", code=ROOT, longest_request_s=LONGEST_REQUEST_S, ports=ports
+            ),
             "PATH": f"{RAY_VENV / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # there is no other node to drain to
-            "RAY_SERVE_ENABLE_HA_PROXY": "1",
-            "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-            "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-            "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
-            "RAY_SERVE_HAPROXY_METRICS_PORT": str(self._base + 1),
-            "RAY_SERVE_HAPROXY_STATS_PORT": str(self._base + 2),
-            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(self._base + 3),
-            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(self._base + 4),
-            "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(self._base + _PORTS),
-            "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(self._base + _PORTS + _REPLICA_PORTS - 1),
-            # A replica that is taken out of HAProxy's list is kept for so long.
-            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         }
 
     def wait_until_up(self) -> None:
@@ -104,13 +101,15 @@ class RayCluster:
             assert time.monotonic() < deadline, f"Ray is not up in {_START_TIMEOUT_S} s:\n{self._started()}"
             time.sleep(0.2)
 
-    def deploy(self, *applications: dict[str, Any]) -> None:
-        """What `serve deploy` does with a config file. Returns before anything of it runs."""
-        config = {
-            "proxy_location": "HeadOnly",
-            "http_options": {"host": "127.0.0.1", "port": self.ingress_port},
-            "applications": list(applications),
-        }
+    def deploy(self, *engines: EngineDeployment, **of_deployments: Any) -> None:
+        """What `serve deploy` does with a file of `serving.serve_config`. Returns before anything of it runs.
+
+        `of_deployments`: settings of Ray's to put over those of every deployment's `autoscaling_config`.
+        """
+        ingress = Ingress(port=self.ingress_port, longest_request_s=LONGEST_REQUEST_S)
+        config = serve_config(engines, ingress=ingress)
+        for application in config["applications"]:
+            application["deployments"][0]["autoscaling_config"] |= of_deployments
         answer = httpx.put(self._serve_api, json=config, timeout=30)
         assert answer.status_code == 200, answer.text
 

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.autoscaling_policy import ray_autoscaling_config
+from serving.engine_settings import EngineSettings
+from serving.serve_deployments import EngineDeployment
 
 pytestmark = pytest.mark.real
 
@@ -27,22 +28,13 @@ DELAYS = {"upscale_delay_s": 1, "downscale_delay_s": 5}
 USERS = 40
 
 
-def application(name: str, *, ray: dict[str, Any] | None = None, **policy_kwargs: Any) -> dict[str, Any]:
-    """One MockLLM deployment in an application, both called `name`, below `/name`. `ray`: more of its own settings."""
-    return {
-        "name": name,
-        "route_prefix": f"/{name}",
-        "import_path": "serving.ray_serve_app:build",
-        "args": {"name": name, "kind": "mock", "models": [name]},
-        "deployments": [
-            {
-                "name": name,
-                "max_ongoing_requests": 256,
-                "ray_actor_options": {"num_cpus": 0.25},
-                "autoscaling_config": ray_autoscaling_config(**DELAYS | policy_kwargs) | (ray or {}),
-            }
-        ],
-    }
+def engine(name: str, **policy_kwargs: Any) -> EngineDeployment:
+    """MockLLM as application, deployment and model `name`, below `/name`."""
+    return EngineDeployment(
+        settings=EngineSettings(name=name, kind="mock", models=(name,)),
+        route_prefix=f"/{name}",
+        autoscaling=DELAYS | policy_kwargs,
+    )
 
 
 def completion(name: str, **fields: Any) -> dict[str, Any]:
@@ -101,7 +93,7 @@ async def eventually(condition: Callable[[], bool], what: str, *, timeout_s: flo
 
 
 async def test_one_to_four_and_back_under_load_without_a_failed_request(ray_cluster: Any) -> None:
-    ray_cluster.deploy(application("spike", market_hours=False))
+    ray_cluster.deploy(engine("spike", market_hours=False))
     await eventually(lambda: ray_cluster.running("spike") == 1, "one replica")
     async with Users(ray_cluster.ingress, "spike").asking() as users:
         users.wanted = 2
@@ -123,10 +115,10 @@ async def test_one_to_four_and_back_under_load_without_a_failed_request(ray_clus
 
 async def test_a_controller_that_dies_under_load_leaves_the_replicas_as_they_are(ray_cluster: Any) -> None:
     """And a limit that is Ray's own changes without a new replica in place of an old one."""
-    ray_cluster.deploy(application("spike", market_hours=False))
+    ray_cluster.deploy(engine("spike", market_hours=False))
     await eventually(lambda: ray_cluster.running("spike") == 1, "one replica")
     first = ray_cluster.replicas("spike")
-    ray_cluster.deploy(application("spike", market_hours=False, max_replicas=3))
+    ray_cluster.deploy(engine("spike", market_hours=False, max_replicas=3))
     async with Users(ray_cluster.ingress, "spike").asking() as users:
         users.wanted = USERS
         await eventually(lambda: ray_cluster.running("spike") == 3, "three replicas")
@@ -146,13 +138,14 @@ async def test_a_controller_that_dies_under_load_leaves_the_replicas_as_they_are
 def test_the_markets_clock_and_zero(ray_cluster: Any, until: Callable[..., float]) -> None:
     """Three applications at once: a Monday at ten, Thanksgiving at ten, and one that may end its last replica."""
     ray_cluster.deploy(
-        application("monday", clock_start="2026-11-23T10:00:00-05:00"),
-        application("thanksgiving", clock_start="2026-11-26T10:00:00-05:00", ray={"initial_replicas": 2}),
-        application("idle", market_hours=False, scale_to_zero=True, ray={"initial_replicas": 1}),
+        engine("monday", clock_start="2026-11-23T10:00:00-05:00"),
+        engine("thanksgiving", clock_start="2026-11-26T10:00:00-05:00"),
+        engine("idle", market_hours=False, scale_to_zero=True),
+        initial_replicas=3,
     )
     changes = {
-        "monday/monday: 1 -> 2 replicas; market hours: at least 2",
-        "thanksgiving/thanksgiving: 2 -> 1 replicas; load: no more than 1 needed for 5 s outside market hours",
+        "monday/monday: 3 -> 2 replicas; market hours: at least 2",
+        "thanksgiving/thanksgiving: 3 -> 1 replicas; load: no more than 1 needed for 5 s outside market hours",
         "idle/idle: 1 -> 0 replicas; load: no more than 0 needed for 5 s",
     }
     until(lambda: all(change in ray_cluster.controller_log() for change in changes), "each application's change")
