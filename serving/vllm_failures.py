@@ -15,7 +15,7 @@ from typing import Any
 # "ValueError: the rest": what ends a traceback. Names of modules go before the exceptions that are not Python's own.
 _EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<type>\w*(?:Error|Exception|Interrupt))(?:: (?P<message>.*))?$")
 # Those that only say that another process has an exception, and name none.
-_ECHOES = ("EngineDeadError", "See root cause above", "Worker failed with error", "cancelled")
+_ECHOES = ("EngineDeadError", "output_handler failed", "See root cause above", "Worker failed with error", "cancelled")
 _MAX_FILE_BYTES = 2**20
 
 

@@ -76,13 +76,13 @@ def _is_there(directory: Path, model: TinyModel) -> bool:
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return False
     try:
-        found = json.loads((directory / LABEL).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = dict(json.loads((directory / LABEL).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         raise DirectoryTaken(f"{directory} holds something else: name another directory") from None
     if {**found, "format": FORMAT} != model.label():
         made_with = ", ".join(f"{name} {value}" for name, value in found.items() if name != "format")
         raise DirectoryTaken(f"{directory} holds a model with {made_with}: delete it or name another directory")
-    return bool(found["format"] == FORMAT)
+    return found.get("format") == FORMAT
 
 
 def _write(directory: Path, model: TinyModel) -> None:
