@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -55,6 +55,8 @@ class Answered:
 @dataclass(frozen=True)
 class Socket:
     connection: ClientConnection
+    received: list[dict[str, Any]] = field(default_factory=list)
+    """All events so far, in the order of their arrival."""
 
     async def send(self, message: dict[str, Any] | str) -> None:
         await self.connection.send(message if isinstance(message, str) else json.dumps(message))
@@ -68,6 +70,7 @@ class Socket:
 
     async def event(self) -> dict[str, Any]:
         event: dict[str, Any] = json.loads(await self._recv())
+        self.received.append(event)
         return event
 
     async def rest(self) -> Answered:
@@ -81,13 +84,13 @@ class Socket:
         await self.request(body, request_id)
         return await self.rest()
 
-    async def collect(self, request_ids: list[str]) -> dict[str, Answered]:
-        """The events of requests that run side by side, until each has had its last."""
+    async def collect(self, *request_ids: str) -> list[Answered]:
+        """The events of requests that run side by side, until each of these has had its last; others are read over."""
         found: dict[str, list[dict[str, Any]]] = {one: [] for one in request_ids}
-        while any(not events or events[-1]["type"] not in TERMINAL for events in found.values()):
+        while any(not found[one] or found[one][-1]["type"] not in TERMINAL for one in request_ids):
             event = await self.event()
-            found[event["request_id"]].append(event)
-        return {one: Answered(events) for one, events in found.items()}
+            found.setdefault(event["request_id"], []).append(event)
+        return [Answered(found[one]) for one in request_ids]
 
     async def until_output(self) -> None:
         """Read until the answer has begun to say something."""
