@@ -34,6 +34,7 @@ class EngineApplication:
         exit_process: Callable[[int], object],
         check_timeout_s: float = 10.0,
         last_words_s: float = _LAST_WORDS_S,
+        departure_s: float = _DEPARTURE_S,
     ) -> None:
         """`exit_process(code)` ends the replica at once when the engine has died.
 
@@ -44,6 +45,7 @@ class EngineApplication:
         self._exit_process = exit_process
         self._check_timeout_s = check_timeout_s
         self._last_words_s = last_words_s
+        self._departure_s = departure_s
         self._in_flight: set[asyncio.Task[None]] = set()
         self._dead: str | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -100,7 +102,7 @@ class EngineApplication:
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
-            await _drop(serving)
+            await _drop(serving, within_s=self._departure_s)
             raise
 
     async def _end_with_engine(self) -> None:
@@ -111,17 +113,17 @@ class EngineApplication:
         self._exit_process(1)
 
 
-async def _drop(serving: asyncio.Future[None]) -> None:
+async def _drop(serving: asyncio.Future[None], *, within_s: float) -> None:
     """End a request whose client is gone.
 
     The server cancels such a request, but an engine may have handed the work to a task that its own cancellation does
     not reach, as vLLM does for answers that are not streamed. Both know what to do when `receive` reports the
     departure, which it does by now; so that comes first, and cancellation is for those who did not listen.
     """
-    done, _ = await asyncio.wait({serving}, timeout=_DEPARTURE_S)
+    done, _ = await asyncio.wait({serving}, timeout=within_s)
     if not done:
         serving.cancel()
-        await asyncio.wait({serving}, timeout=_DEPARTURE_S)
+        await asyncio.wait({serving}, timeout=within_s)
     if serving.done() and not serving.cancelled() and (error := serving.exception()) is not None:
         _log.debug("a request whose client was gone ended with %r", error)
 
