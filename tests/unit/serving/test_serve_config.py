@@ -1,0 +1,66 @@
+"""`python -m serving.serve_config`, as a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serving.serve_config import main
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_it_prints_what_the_catalogue_asks_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MOCK_BASE_URL", raising=False)
+    options = ["--engine", "mock", "--ingress-port", "9000", "--max-replicas", "3", "--no-market-hours"]
+    main(["--models-file", str(ROOT / "models.yaml"), *options, "--set", "time_scale=10"])
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["http_options"]["port"] == 9000
+    (application,) = config["applications"]
+    assert application["args"]["models"] == ["finsight-accurate", "finsight-fast"]
+    assert application["args"]["set"] == {"time_scale": 10}
+    (deployment,) = application["deployments"]
+    assert deployment["autoscaling_config"]["max_replicas"] == 3
+    assert deployment["autoscaling_config"]["policy"]["policy_kwargs"]["market_hours"] is False
+
+
+def test_without_a_models_file_it_is_the_catalogue_of_the_ray_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--engine", "vllm", "--preset", "cpu-tiny", "--served-model-name", "tiny", "--model", "/models/tiny"])
+    (application,) = yaml.safe_load(capsys.readouterr().out)["applications"]
+    assert (application["name"], application["route_prefix"]) == ("ray", "/")
+    assert application["args"]["models"] == ["tiny"]
+    assert application["args"]["model"] == "/models/tiny"
+
+
+def test_the_environment_fills_in_addresses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text((ROOT / "models.yaml").read_text("utf-8"), "utf-8")
+    monkeypatch.setenv("MOCK_BASE_URL", "http://nginx:8080/mock/v1")
+    main(["--models-file", str(file), "--engine", "mock"])
+    (application,) = yaml.safe_load(capsys.readouterr().out)["applications"]
+    assert application["route_prefix"] == "/mock"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--models-file", "/nowhere.yaml"], "'/nowhere.yaml' cannot be read"),
+        ([], "no engine: give an upstream"),
+        (["--engine", "vllm"], "preset is missing"),
+        (["--engine", "mock", "--set", "time_scale"], "--set time_scale: must be FIELD=VALUE"),
+        (["--engine", "mock", "--set", "time_scale=["], "the value is no YAML"),
+        (["--engine", "mock", "--min-replicas", "9"], "min_replicas is 9"),
+        (["--engine", "mock", "--clock-start", "monday"], "clock_start is 'monday'"),
+    ],
+)
+def test_it_ends_with_a_sentence(options: list[str], sentence: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(options)
+    assert str(raised.value).startswith("serve_config: ")
+    assert sentence in str(raised.value)
