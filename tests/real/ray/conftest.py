@@ -38,8 +38,9 @@ LONGEST_REQUEST_S = 30.0
 class RayCluster:
     """One node, and the Serve applications on it. More CPUs are declared than there are: replicas take turns."""
 
-    def __init__(self, *, cpus: int = 8) -> None:
-        assert (RAY_VENV / "bin" / "ray").exists(), f"{RAY_VENV.name} is missing: run scripts/venv.sh ray"
+    def __init__(self, *, cpus: int = 8, venv: Path = RAY_VENV) -> None:
+        self._venv = venv
+        assert (venv / "bin" / "ray").exists(), f"{venv.name} is missing: run scripts/venv.sh"
         # Ray opens Unix sockets some 60 characters below this folder, and their paths may have 107 in all.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         self._base = _free_block(_PORTS + _REPLICA_PORTS + _WORKER_PORTS)
@@ -48,7 +49,7 @@ class RayCluster:
         self._serve_api = f"http://127.0.0.1:{self._base + 6}/api/serve/applications/"
         self._log = (self.folder / "ray.log").open("wb")
         self._process = subprocess.Popen(
-            [RAY_VENV / "bin" / "ray", *self._start_arguments(cpus)],
+            [venv / "bin" / "ray", *self._start_arguments(cpus)],
             cwd=ROOT,
             env=self._environment(),
             stdout=self._log,
@@ -85,7 +86,7 @@ class RayCluster:
             **ray_environment(
                 directory=self.folder / "haproxy", code=ROOT, longest_request_s=LONGEST_REQUEST_S, ports=ports
             ),
-            "PATH": f"{RAY_VENV / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{self._venv / 'bin'}:{os.environ['PATH']}",
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # there is no other node to drain to
         }
 
