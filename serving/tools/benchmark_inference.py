@@ -37,6 +37,7 @@ from serving.tools.command_line import (
     positive_number,
     positive_numbers,
     read_secret,
+    refuse_unwritable,
     run,
     whole_number,
 )
@@ -110,6 +111,7 @@ def _add_request_options(cli: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Raises InputError."""
     options = parser().parse_args(arguments)
+    refuse_unwritable(options.json)
     if options.shared_prefix_tokens > options.prompt_tokens:
         raise InputError(
             f"--shared-prefix-tokens {options.shared_prefix_tokens} is more than "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def deliver(report: str, document: Any, *, json_target: str | None) -> None:
     """Print the report, and write the document as JSON to a file or, as `-`, to standard output.
 
     In the latter case the report goes to standard error, so that standard output holds JSON alone.
-    Raises InputError when the file cannot be written.
+    Raises InputError when the file cannot be written; `refuse_unwritable` asks that beforehand.
     """
     if json_target == STANDARD_OUTPUT:
         say(report, stream=sys.stderr)
@@ -66,6 +67,15 @@ def deliver(report: str, document: Any, *, json_target: str | None) -> None:
             Path(json_target).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"cannot write --json {json_target}: {error.strerror}.") from error
+
+
+def refuse_unwritable(json_target: str | None) -> None:
+    """Raise InputError now rather than after the work whose result could not be written."""
+    if json_target is None or json_target == STANDARD_OUTPUT:
+        return
+    path = Path(json_target)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"cannot write --json {json_target}: it is a folder, or in one that cannot be written to.")
 
 
 def add_json_option(cli: argparse.ArgumentParser) -> None:

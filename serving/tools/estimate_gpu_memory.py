@@ -20,6 +20,7 @@ from serving.tools.command_line import (
     fraction,
     positive_int,
     positive_number,
+    refuse_unwritable,
     run,
     say,
 )
@@ -61,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_model_options(cli: argparse.ArgumentParser) -> None:
-    cli.add_argument("--dtype", choices=["auto", *Dtype], default="auto", help="auto is the config's (%(default)s)")
+    cli.add_argument(
+        "--dtype", choices=["auto", *Dtype], default="auto", help="auto is the config's, or 16 bits of 32 (%(default)s)"
+    )
     cli.add_argument(
         "--quantization", choices=_QUANTIZATIONS, help="as if the weights were quantised so (default: the config's)"
     )
@@ -92,6 +95,7 @@ def _add_serving_options(cli: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Raises InputError."""
     options = parser().parse_args(arguments)
+    refuse_unwritable(options.json)
     if options.list:
         say(f"models: {', '.join(shipped_names())}\nGPUs:   {', '.join(gpu.name for gpu in GPUS)}")
         return EXIT_OK
@@ -106,7 +110,8 @@ def _estimate(options: argparse.Namespace) -> Estimate:
     model = read_model(options.model)
     shape, checkpoint = _quantized(model.shape, model.checkpoint, options.quantization)
     workload = Workload(
-        dtype=shape.dtype if options.dtype == "auto" else Dtype(options.dtype),
+        dtype=_served_as(shape.dtype) if options.dtype == "auto" else Dtype(options.dtype),
+        dtype_is_fixed=options.dtype != "auto",
         kv_dtype=options.kv_cache_dtype,
         block_size=options.block_size,
         gpu_memory_utilization=options.gpu_memory_utilization,
@@ -127,6 +132,11 @@ def _estimate(options: argparse.Namespace) -> Estimate:
             shape, workload, gpus, checkpoint=checkpoint, tensor_parallel=options.tensor_parallel_size
         ),
     )
+
+
+def _served_as(stored: Dtype) -> Dtype:
+    """What vLLM makes of float32 by itself, as no GPU gains anything from its precision."""
+    return Dtype.BFLOAT16 if stored is Dtype.FLOAT32 else stored
 
 
 def _quantized(

@@ -25,6 +25,7 @@ from serving.tools.command_line import (
     deliver,
     positive_number,
     read_secret,
+    refuse_unwritable,
     run,
     say,
 )
@@ -61,11 +62,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code. Raises InputError."""
     options = parser().parse_args(arguments)
+    refuse_unwritable(options.json)
     checks = chosen_checks(only=options.only, skip=options.skip)
     if options.model is None and "models" in options.skip:
         raise InputError("--skip models leaves no way to find a model: name one with --model.")
-    stream = sys.stderr if options.json == STANDARD_OUTPUT else None
-    say(options.base_url, stream=stream)
     deployment, results = uvloop.run(_validate(options, checks))
     when = dt.datetime.now(dt.UTC)
     document = document_of(results, base_url=options.base_url, model=deployment.model, when=when)
@@ -101,6 +101,7 @@ async def _validate(options: argparse.Namespace, checks: Sequence[Check]) -> tup
     def show(result: CheckResult) -> None:
         say(line_of(result), stream=stream)
 
+    say(options.base_url, stream=stream)
     try:
         return deployment, await run_checks(deployment, checks, timeout_s=options.timeout_s, on_result=show)
     finally:

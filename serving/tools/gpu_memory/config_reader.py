@@ -79,11 +79,11 @@ class _Fields:
 
 
 def _dtype(config: Mapping[str, Any]) -> Dtype:
-    """float32 is what engines would not serve: vLLM makes float16 of it, as is done here."""
+    """Of the weights as they are stored."""
     name = str(config.get("dtype") or config.get("torch_dtype") or Dtype.BFLOAT16).removeprefix("torch.")
     if name not in list(Dtype):
         raise InputError(f"config.json: 'dtype' is {name!r}; known are {', '.join(Dtype)}.")
-    return Dtype.FLOAT16 if name == Dtype.FLOAT32 else Dtype(name)
+    return Dtype(name)
 
 
 def _kv_heads(fields: _Fields, heads: int) -> int:

@@ -24,6 +24,8 @@ class Workload:
     """How the model is going to be served; the names are those of vLLM's arguments."""
 
     dtype: Dtype
+    dtype_is_fixed: bool = False
+    """Else a GPU without bfloat16 computes in float16, as vLLM has it."""
     kv_dtype: KvDtype = KvDtype.AUTO
     block_size: int = 16
     gpu_memory_utilization: float = 0.85
@@ -126,12 +128,12 @@ def place(demand: Demand, gpu: Gpu, shape: ModelShape, workload: Workload) -> Pl
         sequences=sequences,
         tokens=sequences * workload.context_tokens,
         problem=_problem(demand, gpu, workload, budget=budget, sequences=sequences),
-        remark=_remark(gpu, shape),
+        remark=_remark(gpu, shape, workload),
     )
 
 
 def _problem(demand: Demand, gpu: Gpu, workload: Workload, *, budget: int, sequences: int) -> str | None:
-    if workload.dtype is Dtype.BFLOAT16 and not gpu.has_bfloat16:
+    if workload.dtype_is_fixed and workload.dtype is Dtype.BFLOAT16 and not gpu.has_bfloat16:
         return "has no bfloat16: take --dtype float16"
     if demand.weight_bytes + demand.overhead.total >= budget:
         return "the weights leave no room"
@@ -142,7 +144,9 @@ def _problem(demand: Demand, gpu: Gpu, workload: Workload, *, budget: int, seque
     return None
 
 
-def _remark(gpu: Gpu, shape: ModelShape) -> str:
+def _remark(gpu: Gpu, shape: ModelShape, workload: Workload) -> str:
+    if workload.dtype is Dtype.BFLOAT16 and not gpu.has_bfloat16:
+        return "computes in float16"
     if shape.quantization.method is Method.FP8 and not gpu.has_fp8:
         return "fp8 saves memory here, not time"
     return ""

@@ -54,6 +54,7 @@ class ModelShape:
     vocab_size: int
     max_positions: int | None
     dtype: Dtype
+    """What the weights are stored in."""
     tied_embeddings: bool = False
     query_bias: bool = False
     head_norms: bool = False

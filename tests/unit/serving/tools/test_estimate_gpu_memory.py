@@ -72,11 +72,25 @@ def test_a_model_too_large_for_one_gpu_gets_several(capsys: pytest.CaptureFixtur
     assert (found["recommended"]["gpu"], found["recommended"]["tensor_parallel_size"]) == ("A100-80GB", 4)
 
 
+def test_float32_is_served_in_16_bits_unless_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**CONFIG, "torch_dtype": "float32"}))
+    (tmp_path / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {"total_size": 1_000_000}, "weight_map": {"a": "model-1.safetensors"}})
+    )
+    assert document(capsys, str(tmp_path))["weight_bytes"] == 500_000
+    assert document(capsys, str(tmp_path), "--dtype", "float32")["weight_bytes"] == 1_000_000
+
+
 def test_a_t4_has_no_bfloat16(capsys: pytest.CaptureFixture[str]) -> None:
     awq = "mistral-7b-instruct-v0.2-awq"
     (gpu,) = document(capsys, awq, "--gpu", "T4", "--dtype", "bfloat16", code=1)["gpus"]
     assert gpu["problem"] == "has no bfloat16: take --dtype float16"
     assert document(capsys, awq, "--gpu", "T4")["recommended"]["gpu"] == "T4"
+    # Nobody insists on bfloat16 here, so it is not in the way.
+    (gpu,) = document(capsys, MISTRAL, "--quantization", "fp8", "--gpu", "T4")["gpus"]
+    assert gpu["fits"]
 
 
 @pytest.mark.parametrize(
