@@ -1,4 +1,4 @@
-"""From catalogue to what Ray Serve is to run. Ray's own schema reads the result in tests/real/ray/test_serve_config.py."""
+"""From catalogue to what Ray Serve is to run. tests/real/ray/test_serve_config.py has Ray read it."""
 
 from __future__ import annotations
 
