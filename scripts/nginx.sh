@@ -28,8 +28,9 @@ for candidate in $installed /usr/sbin/nginx /usr/local/sbin/nginx "$binary"; do
     [ ! -x "$candidate" ] || found "$candidate" || true
 done
 
-command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 ||
+if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1; then
     fail "Nginx is missing, and there is no apt-get to download it with: install Nginx 1.20 or newer and put it on the PATH."
+fi
 
 # Two at once must not write one folder: the second waits, and then finds it done.
 mkdir -p "$home"
@@ -82,7 +83,7 @@ fetch_program() {
 
 # What the loader does not find on this machine. The C library is never among it: a second one would not fit the first.
 fetch_libraries() {
-    needed=$(for package in "$packages"/*.unpacked; do dpkg-deb --field "$package" Depends; done | tr ',|' '\n\n' |
+    needed=$(for package in "$packages"/*.unpacked; do dpkg-deb --field "$package" Depends; done | sed 's/[,|]/\n/g' |
         sed 's/(.*//; s/ //g' | grep '^\(lib\|zlib\)' | grep -v '^libc6$' | sort -u)
     # shellcheck disable=SC2086  # $needed is several words
     download $needed && unpack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ LOOPBACK = "127.0.0.1"
 # clients and the settling of accounts, 3 s for the ledger until its rows go to disk, 2 s for the logs; the rest is for
 # slow disks and the end of the processes. The compose file's grace period has the same margin.
 _DRAIN_MARGIN_S = 15.0
-# A node that is silent must count as failed a bit before the gateway gives up on it.
-_SILENCE_MARGIN_S = 5.0
+# The gateway gives up on an answer before Nginx does: it has better words for it.
+_SILENCE_MARGIN_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def _nginx(stack: StackSettings, ports: Ports, gateways: Sequence[GatewayAddress
         inside=_joined(LOOPBACK, ports.nginx),
         ray_ingresses=[_joined(LOOPBACK, RayPorts(first=ports.ray).ingress)],
         max_body_bytes=settings.gateway.max_body_bytes,
-        engine_silence_s=max(1, int(settings.upstream.first_byte_timeout_s - _SILENCE_MARGIN_S)),
+        silence_s=math.ceil(settings.upstream.request_timeout_s) + _SILENCE_MARGIN_S,
         access_log=Path("/dev/stdout"),
     )
     return nginx_service(

@@ -40,10 +40,9 @@ class NginxTopology:
     ray_ingresses: Sequence[str]
     max_body_bytes: int = 10_000_000
     """The gateways' MAX_BODY_BYTES."""
-    engine_silence_s: int = 55
-    """A Ray ingress silent for so long counts as failed. Keep it a bit below the gateways' FIRST_BYTE_TIMEOUT_S (the
-    longest, where models differ): a gateway that hangs up first is no failure to Nginx, and a node that hangs would
-    never be left out."""
+    silence_s: int = 630
+    """Seconds without a byte after which a request has failed. Above the gateways' REQUEST_TIMEOUT_S (the longest,
+    where models differ): an answer that is not streamed is silent until its end."""
     eject_s: int = 10
     """Seconds without requests for a node that has failed; then it gets one, to see."""
     access_log: Path | None = Path("/dev/stdout")
@@ -66,8 +65,8 @@ class NginxTopology:
                 raise TopologyError(f"trusted_proxies: {network!r} is no address and no network such as 10.0.0.0/8")
         if self.max_body_bytes < 1:
             raise TopologyError(f"max_body_bytes is {self.max_body_bytes}: at least 1")
-        if not 1 <= self.engine_silence_s <= 86_400:
-            raise TopologyError(f"engine_silence_s is {self.engine_silence_s}: between 1 and 86400")
+        if not 1 <= self.silence_s <= 86_400:
+            raise TopologyError(f"silence_s is {self.silence_s}: between 1 and 86400")
         if not 1 <= self.eject_s <= 3_600:
             raise TopologyError(f"eject_s is {self.eject_s}: between 1 and 3600")
 
@@ -84,12 +83,13 @@ def topology_files(topology: NginxTopology) -> dict[str, str]:
     edge = [
         f"listen {topology.edge} {'ssl ' if topology.tls else ''}default_server;",
         f"client_max_body_size {topology.max_body_bytes};",
+        f"proxy_read_timeout {topology.silence_s}s;",
         *_tls(topology.tls),
         *_real_ip(topology.trusted_proxies),
     ]
     inside = [
         f"listen {topology.inside} default_server;",
-        f"proxy_read_timeout {topology.engine_silence_s}s;",
+        f"proxy_read_timeout {topology.silence_s}s;",
     ]
     texts = {"upstreams.conf": upstreams, "edge.conf": edge, "inside.conf": inside}
     return {name: "\n".join(lines) + "\n" for name, lines in texts.items()}

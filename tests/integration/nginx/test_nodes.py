@@ -63,9 +63,25 @@ async def test_no_node_at_all_is_an_openai_503(nginx: Nginx, server: str) -> Non
         assert answer.header("x-request-id") == "mine"
 
 
+@pytest.mark.parametrize(("server", "probe"), [("edge", "/healthz"), ("inside", "/-/healthz")])
+async def test_a_health_probe_finds_the_node_that_hangs(stopped_nginx: Nginx, server: str, probe: str) -> None:
+    nginx = stopped_nginx
+    await nginx.start(lambda topology: replace(topology, eject_s=600))
+    address, (hanging, living) = getattr(nginx, server), nodes_of(nginx, server)
+    hanging.script = hang
+    # Every probe is answered, and one of two has asked the hanging node first.
+    for _ in range(6):
+        assert (await ask(address, "GET", probe)).header("x-node") == living.name
+    probed = len(hanging.exchanges)
+    assert 2 <= probed <= 3
+    for _ in range(10):
+        assert (await ask(address, "POST", CHAT, b"{}")).header("x-node") == living.name
+    assert len(hanging.exchanges) == probed
+
+
 async def test_a_node_that_hangs_is_left_out(stopped_nginx: Nginx) -> None:
     nginx = stopped_nginx
-    await nginx.start(lambda topology: replace(topology, engine_silence_s=1, eject_s=600))
+    await nginx.start(lambda topology: replace(topology, silence_s=1, eject_s=600))
     hanging, living = nginx.ingresses
     hanging.script = hang
     answers = await asyncio.gather(*(ask(nginx.inside, "POST", CHAT, b"{}") for _ in range(8)))

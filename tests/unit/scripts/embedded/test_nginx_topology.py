@@ -17,8 +17,10 @@ PLAIN = NginxTopology(
 
 def test_every_file_of_a_plain_topology() -> None:
     files = topology_files(PLAIN)
-    assert files["edge.conf"] == "listen 127.0.0.1:8000 default_server;\nclient_max_body_size 10000000;\n"
-    assert files["inside.conf"] == "listen [::1]:8080 default_server;\nproxy_read_timeout 55s;\n"
+    assert files["edge.conf"] == (
+        "listen 127.0.0.1:8000 default_server;\nclient_max_body_size 10000000;\nproxy_read_timeout 630s;\n"
+    )
+    assert files["inside.conf"] == "listen [::1]:8080 default_server;\nproxy_read_timeout 630s;\n"
     assert files["upstreams.conf"] == (
         "upstream gateways {\n"
         "    zone gateways 64k;\n"
@@ -46,7 +48,7 @@ def test_what_may_be_added() -> None:
             trusted_proxies=["10.0.0.0/8", "2001:db8::/32"],
             access_log=None,
             max_body_bytes=5,
-            engine_silence_s=7,
+            silence_s=7,
             eject_s=2,
         )
     )
@@ -57,6 +59,7 @@ def test_what_may_be_added() -> None:
     assert 'ssl_certificate_key "/etc/key.pem";' in edge
     assert edge[-2:] == ["set_real_ip_from 10.0.0.0/8;", "set_real_ip_from 2001:db8::/32;"]
     assert "proxy_read_timeout 7s;" in files["inside.conf"]
+    assert "proxy_read_timeout 7s;" in edge
     assert files["upstreams.conf"].count("fail_timeout=2s") == 3
     assert "access_log off;" in files["upstreams.conf"]
     assert "ssl" not in files["inside.conf"]
@@ -78,7 +81,7 @@ def test_what_may_be_added() -> None:
         ("trusted_proxies", ["all"], "trusted_proxies: 'all' is no address and no network"),
         ("trusted_proxies", ["10.0.0.0/8; x"], "trusted_proxies: '10.0.0.0/8; x' is no address"),
         ("max_body_bytes", 0, "max_body_bytes is 0: at least 1"),
-        ("engine_silence_s", 0, "engine_silence_s is 0: between 1 and 86400"),
+        ("silence_s", 0, "silence_s is 0: between 1 and 86400"),
         ("eject_s", 3601, "eject_s is 3601: between 1 and 3600"),
     ],
 )
