@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ingress = Ingress(
             host=options.ingress_host, port=options.ingress_port, longest_request_s=options.longest_request_s
         )
-        config = serve_config(engines, ingress=ingress)
+        config = serve_config(engines, ingress=ingress, max_replicas_per_node=options.max_replicas_per_node)
     except (CatalogueError, ServeConfigError) as error:
         raise SystemExit(f"serve_config: {error}") from None
     sys.stdout.write(yaml.safe_dump(config, sort_keys=False))
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     cli.add_argument(
         "--longest-request-s", type=float, default=600.0, help="replicas that end wait so long (%(default)s)"
     )
+    cli.add_argument("--max-replicas-per-node", type=int, help="of one engine; without it, as many as fit")
     scaling = cli.add_argument_group("autoscaling", "in place of what the models file says (see its reference)")
     for name in ("min-replicas", "max-replicas", "market-hours-min-replicas"):
         scaling.add_argument(f"--{name}", type=int)

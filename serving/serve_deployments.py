@@ -54,10 +54,18 @@ class Ingress:
     longest_request_s: float = 600.0
 
 
-def serve_config(engines: Sequence[EngineDeployment], *, ingress: Ingress) -> dict[str, Any]:
-    """What `serve deploy` takes. Raises ServeConfigError."""
+def serve_config(
+    engines: Sequence[EngineDeployment], *, ingress: Ingress, max_replicas_per_node: int | None = None
+) -> dict[str, Any]:
+    """What `serve deploy` takes.
+
+    `max_replicas_per_node`: of one engine; with a minimum of more than this, no node holds all of them, and one that is
+    lost and comes back gets its share again. None: as many as fit. Raises ServeConfigError.
+    """
     if not engines:
         raise ServeConfigError("no engine: give an upstream of the models file an `engine:`, or name one with --engine")
+    if max_replicas_per_node is not None and max_replicas_per_node < 1:
+        raise ServeConfigError(f"max_replicas_per_node is {max_replicas_per_node}: must be 1 or more")
     _check_places(engines)
     return {
         "proxy_location": "EveryNode",
@@ -69,7 +77,7 @@ def serve_config(engines: Sequence[EngineDeployment], *, ingress: Ingress) -> di
             "request_timeout_s": None,
         },
         "logging_config": {"encoding": "JSON", "log_level": "INFO", "enable_access_log": False},
-        "applications": [_application(engine, ingress) for engine in engines],
+        "applications": [_application(engine, ingress, max_replicas_per_node) for engine in engines],
     }
 
 
@@ -146,14 +154,15 @@ def _check_places(engines: Sequence[EngineDeployment]) -> None:
             )
 
 
-def _application(engine: EngineDeployment, ingress: Ingress) -> dict[str, Any]:
+def _application(engine: EngineDeployment, ingress: Ingress, max_per_node: int | None) -> dict[str, Any]:
     settings = engine.settings
+    spread = {} if max_per_node is None else {"max_replicas_per_node": max_per_node}
     application = {
         "name": settings.name,
         "route_prefix": engine.route_prefix,
         "import_path": "serving.ray_serve_app:build",
         "args": _arguments(settings),
-        "deployments": [_deployment(engine, ingress)],
+        "deployments": [_deployment(engine, ingress) | spread],
     }
     if settings.kind == "vllm":
         application["runtime_env"] = {"env_vars": settings.vllm_config().environment()}

@@ -36,6 +36,13 @@ def test_without_a_models_file_it_is_the_catalogue_of_the_ray_backend(capsys: py
     assert application["args"]["model"] == "/models/tiny"
 
 
+@pytest.mark.parametrize("most", [None, 2])
+def test_a_node_can_be_kept_from_holding_all_replicas(most: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--engine", "mock", *([] if most is None else ["--max-replicas-per-node", str(most)])])
+    (application,) = yaml.safe_load(capsys.readouterr().out)["applications"]
+    assert application["deployments"][0].get("max_replicas_per_node") == most
+
+
 def test_the_environment_fills_in_addresses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +63,7 @@ def test_the_environment_fills_in_addresses(
         (["--engine", "mock", "--set", "time_scale"], "--set time_scale: must be FIELD=VALUE"),
         (["--engine", "mock", "--set", "time_scale=["], "the value is no YAML"),
         (["--engine", "mock", "--min-replicas", "9"], "min_replicas is 9"),
+        (["--engine", "mock", "--max-replicas-per-node", "0"], "max_replicas_per_node is 0"),
         (["--engine", "mock", "--clock-start", "monday"], "clock_start is 'monday'"),
     ],
 )
