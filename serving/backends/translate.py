@@ -19,6 +19,8 @@ from serving.errors import (
 from serving.types import Endpoint, Json
 
 _decode = msgspec.json.Decoder().decode
+# What vLLM calls a prompt beyond the model's context; clients look for OpenAI's code, and shorten it.
+_TOO_LONG = ("input_tokens", "input_text")
 
 
 class _TokenLogprob(Struct):
@@ -133,6 +135,8 @@ def error_of_status(
             return BackendUnavailable(f"{upstream} does not serve the catalogue's model", upstream=upstream)
         case _ if 400 <= status < 500:
             error = _error(body)
+            if error.get("param") in _TOO_LONG:
+                error = {**error, "param": None, "code": "context_length_exceeded"}
             return BackendRejected("the engine refused the request", upstream=upstream, status=status, error=error)
         case _ if status >= 500:
             return BackendUnavailable(f"{upstream} failed with status {status}", upstream=upstream)

@@ -79,6 +79,19 @@ def test_a_refusal_carries_the_engines_words_wherever_it_puts_them(body: dict[st
     assert (refusal.status, refusal.error) == (400, error)
 
 
+@pytest.mark.parametrize("param", ["input_tokens", "input_text"])
+def test_a_prompt_too_long_for_vllm_has_the_code_that_clients_know(param: str) -> None:
+    refusal = error_of_status("u", 400, {"error": {"message": "8193 tokens", "param": param, "code": 400}})
+    assert isinstance(refusal, BackendRejected)
+    assert refusal.error == {"message": "8193 tokens", "param": None, "code": "context_length_exceeded"}
+
+
+def test_a_refusal_whose_parameter_is_no_name_is_passed_on() -> None:
+    refusal = error_of_status("u", 400, {"error": {"message": "no", "param": ["a", {}]}})
+    assert isinstance(refusal, BackendRejected)
+    assert refusal.error["param"] == ["a", {}]
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
