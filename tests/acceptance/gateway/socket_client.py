@@ -92,13 +92,16 @@ class Socket:
             found.setdefault(event["request_id"], []).append(event)
         return [Answered(found[one]) for one in request_ids]
 
-    async def until_output(self) -> None:
-        """Read until the answer has begun to say something."""
+    async def until_output(self, *request_ids: str) -> None:
+        """Read until the answer has begun to say something, or each of these has."""
+        waiting = set(request_ids)
         while True:
             event = await self.event()
             assert event["type"] in ("started", "data"), event
             if event["type"] == "data" and event["data"]["choices"][0]["delta"].get("content"):
-                return
+                waiting.discard(event["request_id"])
+                if not waiting:
+                    return
 
     async def closed(self) -> tuple[int | None, str | None]:
         """Code and reason of the close, which must come."""
