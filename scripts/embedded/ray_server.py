@@ -97,7 +97,7 @@ def ray_service(
     head and again for the applications.
     """
     stored_secret(node.directory / "token")
-    link = short_name(node.directory)
+    applications = serve_applications(node.directory, ingress_port=node.ports.ingress)
     config = ServeConfigFile(
         path=node.directory / "serve.yaml",
         command=[
@@ -112,17 +112,9 @@ def ray_service(
         _remove_old_sessions(node.directory)
         config.write_once()
 
-    applications = serve_applications(node.directory, ingress_port=node.ports.ingress)
-    command = [
-        *(str(node.python), "-m", "ray.scripts.scripts", "start", "--head", "--block"),
-        *("--node-ip-address", _NODE_ADDRESS, "--dashboard-host", HOST, *node.ports.start_arguments()),
-        *("--temp-dir", str(link / "t"), "--num-cpus", str(node.cpus)),
-        *("--object-store-memory", str(_OBJECT_STORE_BYTES)),
-        *("--disable-usage-stats", "--include-log-monitor", "false", "--log-style", "record", "--log-color", "false"),
-    ]
     return Service(
         name="ray",
-        command=command,
+        command=_start_command(node),
         log_file=log_file,
         port=node.ports.ingress,
         environment={**environment, **_environment(node, longest_request_s=longest_request_s)},
@@ -132,6 +124,16 @@ def ray_service(
         start_timeout_s=start_timeout_s,
         stop_timeout_s=15.0,
     )
+
+
+def _start_command(node: RayNode) -> list[str]:
+    return [
+        *(str(node.python), "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *("--node-ip-address", _NODE_ADDRESS, "--dashboard-host", HOST, *node.ports.start_arguments()),
+        *("--temp-dir", str(short_name(node.directory) / "t"), "--num-cpus", str(node.cpus)),
+        *("--object-store-memory", str(_OBJECT_STORE_BYTES)),
+        *("--disable-usage-stats", "--include-log-monitor", "false", "--log-style", "record", "--log-color", "false"),
+    ]
 
 
 def serve_logs(directory: Path) -> list[Path]:
