@@ -148,7 +148,6 @@ def levels_of(options: argparse.Namespace) -> list[Level]:
 
 async def _benchmark(options: argparse.Namespace) -> Benchmark:
     stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopping.set)
     pool = ConnectionPool(connect_timeout_s=_CONNECT_S)
     key = read_secret(options.api_key_file, option="--api-key-file")
     client = OpenAIClient(address=Address.of(options.base_url), pool=pool, api_key=key)
@@ -162,6 +161,8 @@ async def _benchmark(options: argparse.Namespace) -> Benchmark:
             seed=options.seed,
             timeout_s=options.timeout_s,
         )
+        # From here on there are results to keep; until then Ctrl-C just ends it.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopping.set)
         results = await _measure_levels(options, client, target, stopping)
     finally:
         await pool.aclose()

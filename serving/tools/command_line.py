@@ -34,12 +34,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Sequence[str] | None], int], *, prog: str, arguments: Sequence[str] | None = None) -> int:
-    """The exit code of `main`; an InputError becomes its sentence on standard error and exit code 2."""
+    """The exit code of `main`; an InputError becomes its sentence on standard error and exit code 2, Ctrl-C 130."""
     try:
         return main(arguments)
     except InputError as error:
         say(f"{prog}: {error}", stream=sys.stderr)
         return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        say(f"{prog}: interrupted.", stream=sys.stderr)
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stdout = None  # else the interpreter flushes it once more and complains
         return EXIT_OK
@@ -87,14 +90,19 @@ def add_json_option(cli: argparse.ArgumentParser) -> None:
 
 
 def read_secret(path: str | None, *, option: str) -> str | None:
-    """The first line of a file; of standard input for `-`. Keeps keys out of the list of processes."""
+    """The first line of a file; of standard input for `-`. Keeps keys out of the list of processes.
+
+    None for no path. Raises InputError.
+    """
     if path is None:
         return None
     try:
         text = sys.stdin.readline() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {option} {path}: {error}.") from error
-    return text.splitlines()[0].strip() if text.strip() else None
+    if not text.strip():
+        raise InputError(f"{option} {path} holds no key.")
+    return text.strip().splitlines()[0].strip()
 
 
 def positive_int(text: str) -> int:

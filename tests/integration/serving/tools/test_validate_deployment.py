@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -81,6 +84,22 @@ def test_a_server_that_is_not_there(tool: Tool) -> None:
     assert set(outcomes(finished).values()) == {"failed", "skipped"}
 
 
+def test_ctrl_c_ends_it_at_once_and_in_a_sentence(faulty: MockProcess) -> None:
+    faulty.put_faults(hang={})
+    command = [sys.executable, "-m", f"serving.tools.{NAME}", faulty.url, "--timeout-s", "3600"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        while "models" not in process.stdout.readline():  # so it is waiting for the completion now
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, err) == (130, f"{NAME}: interrupted.\n")
+
+
 def test_another_model_by_name(engine: MockProcess, tool: Tool) -> None:
     assert tool(NAME, engine.url, "--model", "second", "--only", "completion").document["model"] == "second"
     unknown = tool(NAME, engine.url, "--model", "third", "--only", "completion")
@@ -100,6 +119,7 @@ def test_metrics_that_are_somebody_elses_do_not_move(engine: MockProcess, tool: 
     [
         (["ftp://host/"], "base_url: 'ftp://host/' is not an http(s) URL"),
         (["--metrics-url", "host:1"], "--metrics-url: 'host:1' is not an http(s) URL"),
+        (["--api-key-file", "/dev/null"], "--api-key-file /dev/null holds no key"),
         (["--only", "nothing"], "argument --only: invalid choice: 'nothing'"),
         (["--only", "health", "--skip", "health"], "--only and --skip leave no check"),
         (["--skip", "models"], "--skip models leaves no way to find a model"),
