@@ -76,13 +76,15 @@ def _is_there(directory: Path, model: TinyModel) -> bool:
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return False
     try:
-        found = dict(json.loads((directory / LABEL).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise DirectoryTaken(f"{directory} holds something else: name another directory") from None
+        found = json.loads((directory / LABEL).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise DirectoryTaken(f"{directory} holds something else: name another directory")
     if {**found, "format": FORMAT} != model.label():
         made_with = ", ".join(f"{name} {value}" for name, value in found.items() if name != "format")
         raise DirectoryTaken(f"{directory} holds a model with {made_with}: delete it or name another directory")
-    return found.get("format") == FORMAT
+    return bool(found.get("format") == FORMAT)
 
 
 def _write(directory: Path, model: TinyModel) -> None:
