@@ -14,12 +14,13 @@ from pathlib import Path
 
 import uvloop
 
+from bench.figures import all_pass
+from bench.load import LoadError
+from bench.machine import describe_machine
 from bench.overhead import peers, report, servers
-from bench.overhead.load import LoadError
-from bench.overhead.machine import describe_machine
 from bench.overhead.measure import Effort
-from bench.overhead.processes import ProcessError
 from bench.overhead.run import RunResult, choose_cores, run
+from bench.processes import ProcessError
 from scripts.embedded.service import ServiceError
 
 _RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -112,7 +113,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         document = report.document(result, effort=effort, machine=machine, when=when)
         (folder / f"{stem}.json").write_text(document, encoding="utf-8")
         _say(f"written to {folder / stem}.md and .json")
-    met = report.all_pass(report.figures(result, connections=effort.connections))
+    met = all_pass(report.figures(result, connections=effort.connections))
     return 1 if arguments.check and not met else 0
 
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.overhead.figures import percentile
-from bench.overhead.load import LoadError, LoadResult, Plan, Target, closed_loop
-from bench.overhead.processes import Child
+from bench.figures import percentile
+from bench.load import LoadError, LoadResult, Plan, Target, closed_loop
+from bench.overhead.questions import Questions
+from bench.processes import Child
 
 _FIRST_BYTE_FRAMES = 4
 _FIRST_BYTE_INTERVAL_S = 0.01
@@ -112,7 +113,7 @@ class Measurement:
     async def warm_up(self, subject: Subject, requests: int) -> None:
         """Connections, code paths and memory pools in use before anything is measured, streams among them."""
         self._upstream.set_frame_interval(0)
-        await self._run(subject, Plan(connections=self._effort.connections, requests=requests, stream_every=10))
+        await self._run(subject, Plan(connections=self._effort.connections, requests=requests), stream_every=10)
 
     async def round(self, subject: Subject) -> Round:
         """Raises LoadError where the server answered wrongly."""
@@ -124,8 +125,8 @@ class Measurement:
         single = await self._run(subject, Plan(connections=1, duration_s=seconds))
         # With a pause between frames a server that holds frames back shows it.
         self._upstream.set_frame_interval(_FIRST_BYTE_INTERVAL_S)
-        plan = Plan(connections=1, duration_s=seconds, stream_every=1, frames=_FIRST_BYTE_FRAMES)
-        streamed = await self._run(subject, plan)
+        plan = Plan(connections=1, duration_s=seconds)
+        streamed = await self._run(subject, plan, stream_every=1, frames=_FIRST_BYTE_FRAMES)
         return Round(
             requests_per_s=many.answers_per_s,
             p50_ms=percentile(single.latencies_s, 0.5) * 1e3,
@@ -143,9 +144,11 @@ class Measurement:
         before = subject.child.resident_bytes()
         busy = _Busy(subject.child, self._load_children)
         peak = asyncio.create_task(_peak_resident_bytes(subject.child))
-        plan = Plan(connections=effort.streams, requests=effort.streams, stream_every=1, frames=effort.stream_frames)
+        plan = Plan(connections=effort.streams, requests=effort.streams)
+        number = self._next_number(effort.streams)
+        questions = Questions(subject.target, first_number=number, stream_every=1, frames=effort.stream_frames)
         try:
-            result = await closed_loop(subject.target, plan, first_number=self._next_number(effort.streams))
+            result = await closed_loop(subject.target, plan, source=questions)
         finally:
             peak.cancel()
         server_busy, _ = busy.shares()
@@ -172,9 +175,9 @@ class Measurement:
             if answers % step == 0:
                 resident.append(subject.child.resident_bytes())
 
-        plan = Plan(connections=self._effort.connections, requests=total, stream_every=10)
-        number = self._next_number(total)
-        result = await closed_loop(subject.target, plan, first_number=number, checkpoint=sample)
+        plan = Plan(connections=self._effort.connections, requests=total)
+        questions = Questions(subject.target, first_number=self._next_number(total), stream_every=10)
+        result = await closed_loop(subject.target, plan, source=questions, checkpoint=sample)
         result.or_raise(subject.target.name)
         return MemoryResult(
             requests=result.answers,
@@ -182,9 +185,11 @@ class Measurement:
             resident_mb=tuple(round(size / 1e6, 2) for size in resident),
         )
 
-    async def _run(self, subject: Subject, plan: Plan) -> LoadResult:
+    async def _run(self, subject: Subject, plan: Plan, *, stream_every: int = 0, frames: int = 16) -> LoadResult:
         before = self._upstream.completions()
-        result = await closed_loop(subject.target, plan, first_number=self._next_number(plan.requests or 10_000_000))
+        number = self._next_number(plan.requests or 10_000_000)
+        questions = Questions(subject.target, first_number=number, stream_every=stream_every, frames=frames)
+        result = await closed_loop(subject.target, plan, source=questions)
         if subject.may_fail and result.answers > result.failures * _ANSWERS_PER_FAILURE:
             return result
         result.or_raise(subject.target.name)

@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.figures import Figure, Goal, Spread, differences, largest_deviation, ratios
+from bench.machine import Machine
 from bench.overhead import servers
-from bench.overhead.figures import Figure, Goal, Spread, Verdict, differences, largest_deviation, ratios
-from bench.overhead.machine import Machine
 from bench.overhead.measure import Effort, Round
 from bench.overhead.run import RunResult
+from bench.tables import goal_table, number, spread, table
 
 _STREAM_KB = 80
 _MEMORY_DEVIATION_PERCENT = 5
@@ -76,32 +77,6 @@ def _first_byte_ms(sample: Round) -> float:
     return sample.first_byte_ms
 
 
-def number(value: float) -> str:
-    """Three significant digits, and thousands in full: 0.612, 21.4, 10,399."""
-    if abs(value) >= 100:  # from here on three digits need no fraction
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def spread(samples: Sequence[float]) -> str:
-    """`median (low - high)`, the median alone where there is one sample."""
-    if len(samples) == 1:
-        return number(samples[0])
-    found = Spread.of(samples)
-    return f"{number(found.median)} ({number(found.low)} - {number(found.high)})"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, padded so that it reads as well in a terminal."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in [header, *rows]
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
 def markdown(result: RunResult, *, effort: Effort, machine: Machine, when: dt.datetime) -> str:
     """The whole report."""
     found = figures(result, connections=effort.connections)
@@ -109,10 +84,7 @@ def markdown(result: RunResult, *, effort: Effort, machine: Machine, when: dt.da
         f"# What the gateway costs, {when:%Y-%m-%d}",
         _machine_text(machine, effort, when),
         "## Against the goals",
-        table(
-            ["figure", "goal", "median (min - max)", "unit", "verdict"],
-            [[f.name, str(f.goal or ""), spread(f.samples), f.unit, f.verdict.value] for f in found],
-        ),
+        goal_table(found),
         "## The servers",
         _server_table(result.rounds, effort.connections),
         *_disturbance(result.rounds),
@@ -211,21 +183,7 @@ def document(result: RunResult, *, effort: Effort, machine: Machine, when: dt.da
         "date": when.isoformat(timespec="seconds"),
         "machine": dataclasses.asdict(machine),
         "effort": dataclasses.asdict(effort),
-        "figures": [
-            {
-                "name": figure.name,
-                "unit": figure.unit,
-                "goal": str(figure.goal or ""),
-                **dataclasses.asdict(figure.spread),
-                "samples": figure.samples,
-                "verdict": figure.verdict.value,
-            }
-            for figure in found
-        ],
+        "figures": [figure.document() for figure in found],
         **dataclasses.asdict(result),
     }
     return json.dumps(body, indent=1) + "\n"
-
-
-def all_pass(found: Sequence[Figure]) -> bool:
-    return all(figure.verdict is not Verdict.FALLS_SHORT for figure in found)

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.load import LoadError
 from bench.overhead import peers, servers
-from bench.overhead.load import LoadError
 from bench.overhead.measure import (
     Effort,
     Measurement,
@@ -22,8 +22,8 @@ from bench.overhead.measure import (
     UpstreamControl,
     discover,
 )
-from bench.overhead.processes import Child, Command, ProcessError
-from bench.overhead.stores import Stores, running_stores
+from bench.processes import Child, Command, ProcessError
+from bench.stores import Stores, running_stores
 from scripts.embedded.ports import free_port
 
 _ROUND_WARM_UP_REQUESTS = 500

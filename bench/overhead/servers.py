@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.overhead.processes import Command
-from bench.overhead.stores import Stores
 from bench.overhead.upstream import MODEL
+from bench.processes import Command
+from bench.stores import Stores
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Long and random-looking, for LiteLLM refuses weak keys. It opens nothing but the servers of one run.

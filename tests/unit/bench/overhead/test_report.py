@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from bench.figures import Figure, Goal, Verdict, all_pass
+from bench.machine import Machine
 from bench.overhead import report
-from bench.overhead.figures import Figure, Goal, Verdict
-from bench.overhead.machine import Machine
 from bench.overhead.measure import Effort, MemoryResult, Round, StreamsResult
 from bench.overhead.run import RunResult
 
@@ -89,7 +89,7 @@ def test_each_figure_is_held_to_its_goal(result: RunResult) -> None:
     verdicts = {figure.verdict for name, figure in by_name(result).items() if "first byte" not in name}
     assert verdicts == {Verdict.PASS}
     assert by_name(result)["p50 time to first byte added, gateway - direct"].verdict is Verdict.FALLS_SHORT
-    assert not report.all_pass(report.figures(result, connections=32))
+    assert not all_pass(report.figures(result, connections=32))
 
 
 @pytest.mark.parametrize(
@@ -120,27 +120,6 @@ def test_skipped_servers_and_phases_have_no_figures(result: RunResult) -> None:
     names = [f.name for f in report.figures(RunResult(rounds=kept, streams={}, memory=None), connections=32)]
     assert len(names) == 3
     assert not any("litellm" in name for name in names)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.6123, "0.612"), (21.44, "21.4"), (10_399.4, "10,399"), (-0.0312, "-0.0312"), (100, "100")]
-)
-def test_numbers_have_three_digits(value: float, text: str) -> None:
-    assert report.number(value) == text
-
-
-def test_spread_shows_extremes_only_where_there_are_rounds() -> None:
-    assert report.spread([2.0]) == "2"
-    assert report.spread([3.0, 1.0, 2.0]) == "2 (1 - 3)"
-
-
-def test_table_is_aligned() -> None:
-    assert report.table(["a", "long name"], [["wide cell", "1"], ["b", "2"]]).splitlines() == [
-        "| a         | long name |",
-        "|-----------|-----------|",
-        "| wide cell | 1         |",
-        "| b         | 2         |",
-    ]
 
 
 def test_markdown_names_machine_date_servers_and_verdicts(result: RunResult) -> None:

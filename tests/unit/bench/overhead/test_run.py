@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.overhead.processes import ProcessError
 from bench.overhead.run import choose_cores
+from bench.processes import ProcessError
 
 
 def test_server_and_load_never_share_a_core() -> None:

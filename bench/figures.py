@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from statistics import median
+from typing import Any
 
 
 class Verdict(StrEnum):
@@ -63,6 +64,21 @@ class Figure:
         if self.goal is None:
             return Verdict.NO_GOAL
         return Verdict.PASS if self.goal.holds(self.spread.median) else Verdict.FALLS_SHORT
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "goal": str(self.goal or ""),
+            **asdict(self.spread),
+            "samples": self.samples,
+            "verdict": self.verdict.value,
+        }
+
+
+def all_pass(found: Sequence[Figure]) -> bool:
+    return all(figure.verdict is not Verdict.FALLS_SHORT for figure in found)
 
 
 def percentile(samples: Sequence[float], fraction: float) -> float:

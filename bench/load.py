@@ -1,54 +1,25 @@
 """The load generator: closed-loop connections on raw sockets, cheap enough to share a core with the upstream.
 
-Requests are hand-built bytes and responses are read by `ResponseReader`; every response is checked (status 200, and
-for streams every frame), so a server cannot win by answering wrongly. Each prompt holds its own number: no cache can
-answer for the server.
+Requests are ready bytes and responses are read by `ResponseReader`; every response is checked (status 200, and streams
+by a checker of their own), so a server cannot win by answering wrongly.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from bench.overhead.http1 import ProtocolError, ResponseReader
-from bench.overhead.sse import FrameChecker
+from bench.http1 import ProtocolError, ResponseReader
 
 _SHOWN_PROBLEMS = 5
-_SYSTEM_PROMPT = (
-    "You are an analyst of company filings. Answer from the passages you are given, in one or two sentences, with the "
-    "figure, its unit and the period it belongs to. Say so plainly when the passages do not hold the answer."
-)
-_NUMBER = "0000000000"
-_LARGEST_NUMBER = 10 ** len(_NUMBER) - 1
 
 
 class LoadError(Exception):
     """A server answered wrongly, or not at all, under load."""
-
-
-class RequestTemplate:
-    """The bytes of a request, of which only the number in the prompt changes."""
-
-    def __init__(self, *, port: int, key: str, model: str, stream: bool, max_tokens: int) -> None:
-        question = f"Question {_NUMBER}: how did revenue and operating margin develop against the year before?"
-        messages = [{"role": "system", "content": _SYSTEM_PROMPT}, {"role": "user", "content": question}]
-        body = json.dumps({"model": model, "messages": messages, "max_tokens": max_tokens, "stream": stream}).encode()
-        head = (
-            "POST /v1/chat/completions HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self._before, _, self._after = (head.encode() + body).partition(_NUMBER.encode())
-
-    def numbered(self, number: int) -> bytes:
-        """Raises ValueError for a number of more digits than the length in the head allows for."""
-        if number > _LARGEST_NUMBER:
-            raise ValueError(f"prompts are numbered up to {_LARGEST_NUMBER}, got {number}")
-        return b"%b%010d%b" % (self._before, number, self._after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +31,42 @@ class Target:
     model: str
     key: str
 
-    def template(self, *, stream: bool, max_tokens: int) -> RequestTemplate:
-        return RequestTemplate(port=self.port, key=self.key, model=self.model, stream=stream, max_tokens=max_tokens)
+    def request(self, body: bytes) -> bytes:
+        """The bytes of a chat completion request."""
+        head = (
+            "POST /v1/chat/completions HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+class StreamChecker(Protocol):
+    """Reads one streamed answer. `frames` counts what came of it, so that a slow answer is known from none."""
+
+    frames: int
+
+    def feed(self, data: bytes) -> None: ...
+
+    def verdict(self) -> str | None:
+        """None for a stream that came whole, else what is wrong with it; asked when it has ended."""
+        ...
+
+
+Source = Callable[[int], tuple[bytes, StreamChecker | None]]
+"""The bytes of the n-th request of a run, from 1 on, and the checker of its answer where that is streamed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How much to send: until `duration_s` has passed or `requests` were sent, whichever comes first.
 
-    `stream_every` 0 sends no streams, 1 only streams, 10 every tenth. `patience_s` bounds the wait for the last answer.
+    `patience_s` bounds the wait for the last answer.
     """
 
     connections: int
     requests: int | None = None
     duration_s: float = float("inf")
-    stream_every: int = 0
-    frames: int = 16
     patience_s: float = 30.0
 
 
@@ -118,32 +109,25 @@ class LoadResult:
 class _Run:
     """One closed-loop run: hands out requests, gathers results, and knows when it is over."""
 
-    def __init__(
-        self, target: Target, plan: Plan, *, first_number: int, checkpoint: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, plan: Plan, *, source: Source, checkpoint: Callable[[int], None] | None) -> None:
         self.plan = plan
         self.result = LoadResult()
         self.over = asyncio.Event()
-        self._plain = target.template(stream=False, max_tokens=plan.frames)
-        self._stream = target.template(stream=True, max_tokens=plan.frames)
-        self._number = first_number
+        self._source = source
         self._sent = 0
         self._open = plan.connections
         self._in_flight = 0
         self._checkpoint = checkpoint
         self._started = time.perf_counter()
 
-    def next_request(self) -> tuple[bytes, FrameChecker | None] | None:
+    def next_request(self) -> tuple[bytes, StreamChecker | None] | None:
         """A request and the checker of its stream; None when enough was sent."""
         if self._sent == self.plan.requests or time.perf_counter() - self._started >= self.plan.duration_s:
             return None
         self._sent += 1
         self._in_flight += 1
         self.result.peak_in_flight = max(self.result.peak_in_flight, self._in_flight)
-        number = self._number + self._sent
-        if self.plan.stream_every and self._sent % self.plan.stream_every == 0:
-            return self._stream.numbered(number), FrameChecker(self.plan.frames)
-        return self._plain.numbered(number), None
+        return self._source(self._sent)
 
     def answered(self, problem: str | None, latency_s: float) -> None:
         self._in_flight -= 1
@@ -175,7 +159,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._reader = ResponseReader()
-        self._checker: FrameChecker | None = None
+        self._checker: StreamChecker | None = None
         self._transport: asyncio.Transport | None = None
         self._waiting = False
         self._started = 0.0
@@ -246,13 +230,13 @@ class _Connection(asyncio.Protocol):
 
 
 async def closed_loop(
-    target: Target, plan: Plan, *, first_number: int = 0, checkpoint: Callable[[int], None] | None = None
+    target: Target, plan: Plan, *, source: Source, checkpoint: Callable[[int], None] | None = None
 ) -> LoadResult:
-    """Run `plan` against `target`; `checkpoint` is called with the count after each answer.
+    """Send to `target` what `source` gives; `checkpoint` is called with the count after each answer.
 
     Raises LoadError where the server accepts no connection.
     """
-    run = _Run(target, plan, first_number=first_number, checkpoint=checkpoint)
+    run = _Run(plan, source=source, checkpoint=checkpoint)
     loop = asyncio.get_running_loop()
     connections: list[_Connection] = []
     try:

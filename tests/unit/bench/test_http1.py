@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.overhead.http1 import ProtocolError, ResponseReader
+from bench.http1 import ProtocolError, ResponseReader
 
 WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-LENGTH: 11\r\n\r\nhello world"
 CHUNKED = (

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bench.overhead.load import LoadError, LoadResult, Plan, Target, closed_loop
+from bench.load import LoadError, LoadResult, Plan, Target, closed_loop
+from bench.overhead.questions import Questions
 from bench.overhead.upstream import chunk
 
 Answer = Callable[[dict[str, object], asyncio.StreamWriter], Awaitable[None]]
@@ -45,9 +46,17 @@ def streamed(*frames: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 
 
-async def load(answer: Answer, plan: Plan, checkpoint: Callable[[int], None] | None = None) -> LoadResult:
+async def load(
+    answer: Answer,
+    plan: Plan,
+    checkpoint: Callable[[int], None] | None = None,
+    *,
+    stream_every: int = 0,
+    frames: int = 16,
+) -> LoadResult:
     async with server(answer) as target:
-        return await closed_loop(target, plan, checkpoint=checkpoint)
+        questions = Questions(target, stream_every=stream_every, frames=frames)
+        return await closed_loop(target, plan, source=questions, checkpoint=checkpoint)
 
 
 async def test_every_request_is_sent_once_with_a_prompt_of_its_own() -> None:
@@ -72,7 +81,7 @@ async def test_streams_are_mixed_in_and_their_frames_counted() -> None:
         frames = [chunk({"content": f"{number} "}) for number in range(4)]
         writer.write(streamed(*frames, DONE) if request["stream"] else plain(b"{}"))
 
-    result = await load(answer, Plan(connections=2, requests=10, stream_every=5, frames=4))
+    result = await load(answer, Plan(connections=2, requests=10), stream_every=5, frames=4)
     assert result.or_raise("probe").answers == 10
     assert len(result.first_bytes_s) == 2
     assert result.frames == 8
@@ -100,7 +109,7 @@ async def test_a_wrong_answer_is_a_failure_with_its_reason(response: bytes, stre
     async def answer(_: dict[str, object], writer: asyncio.StreamWriter) -> None:
         writer.write(response)
 
-    result = await load(answer, Plan(connections=1, requests=1, stream_every=stream, frames=1))
+    result = await load(answer, Plan(connections=1, requests=1), stream_every=stream, frames=1)
     assert result.failures == 1
     assert problem in result.problems[0]
     with pytest.raises(LoadError, match="probe: 1 of 1 failed"):
@@ -132,14 +141,7 @@ async def test_nobody_listening_is_one_sentence() -> None:
     async with server(answer) as target:
         pass
     with pytest.raises(LoadError, match="probe refused connection 1"):
-        await closed_loop(target, Plan(connections=1, requests=1))
-
-
-def test_a_number_never_changes_the_length_of_a_request() -> None:
-    template = Target(name="probe", port=1, model="m", key="k").template(stream=False, max_tokens=1)
-    assert len(template.numbered(0)) == len(template.numbered(9_999_999_999))
-    with pytest.raises(ValueError, match="got 10000000000"):
-        template.numbered(10_000_000_000)
+        await closed_loop(target, Plan(connections=1, requests=1), source=Questions(target))
 
 
 def test_no_answer_at_all_is_an_error() -> None:

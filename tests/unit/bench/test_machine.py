@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 
-from bench.overhead.machine import cpu_model, describe_machine
+from bench.machine import cpu_model, describe_machine
 
 CPUINFO = """processor\t: 0
 cpu family\t: 6

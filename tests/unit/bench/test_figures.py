@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.overhead.figures import (
+from bench.figures import (
     Figure,
     Goal,
     Spread,

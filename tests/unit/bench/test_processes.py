@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.overhead.processes import Child, Command, ProcessError, cpu_s, descendants, pinned, resident_bytes
+from bench.processes import Child, Command, ProcessError, cpu_s, descendants, pinned, resident_bytes
 
 
 def python(source: str, directory: Path, **environment: str) -> Command:
