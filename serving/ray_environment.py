@@ -15,6 +15,11 @@ _REPLICAS = (30_000, 31_000)
 
 # How long a replica that is to end stays reachable while ingresses forget it. They are told within a second.
 _DEREGISTRATION_S = 5
+# Ray writes this into HAProxy's `global` section as it is, after "log " and before " local0 info", and has no variable
+# for what the second line says: with splicing HAProxy does not notice a client that leaves before the first byte of its
+# answer, if the request's body came in a packet of its own. The third line makes the rest a comment. An access log is
+# kept by those in front.
+_LOG_AND_NO_SPLICING = "127.0.0.1:514 local0 emerg\n    nosplice\n    #"
 # A socket's path has 107 characters at most: Ray adds the node's id of 56 to the folder, HAProxy a name and a number.
 _LONGEST_DIRECTORY = 27
 # What a replica gets beyond the longest request to end by itself.
@@ -91,6 +96,7 @@ def _ingress(directory: Path, ports: IngressPorts, *, threads: int) -> dict[str,
         # A replica whose node is gone is left alone within two seconds; a refused connection goes elsewhere at once.
         "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_HAPROXY_LOG_TARGET": _LOG_AND_NO_SPLICING,
     }
 
 

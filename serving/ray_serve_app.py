@@ -14,7 +14,7 @@ from ray import serve
 
 from serving.engine_settings import EngineSettings, engine_settings
 from serving.engines.application import EngineApplication
-from serving.engines.base import Engine, EngineError
+from serving.engines.base import Engine, EngineError, EngineStartError
 
 _log = logging.getLogger("ray.serve")
 
@@ -28,11 +28,13 @@ class EngineReplica:
         self._application: EngineApplication | None = None
 
     async def __serve_build_asgi_app__(self) -> EngineApplication:
-        engine = _engine(self._settings, rank=serve.get_replica_context().rank.rank)
-        application = EngineApplication(
-            engine=engine, exit_process=os._exit, check_timeout_s=self._settings.check_timeout_s
-        )
+        rank = serve.get_replica_context().rank.rank
         try:
+            application = EngineApplication(
+                engine=_engine(self._settings, rank=rank),
+                exit_process=os._exit,
+                check_timeout_s=self._settings.check_timeout_s,
+            )
             await application.start()
         except EngineError as error:
             _log.error("%s", error)
@@ -55,9 +57,13 @@ def build(args: dict[str, Any]) -> serve.Application:
 def _engine(settings: EngineSettings, *, rank: int) -> Engine:
     """`rank`: the replica's number among its deployment's, which keeps ports of replicas on one machine apart."""
     if settings.kind == "vllm":
-        # Seconds of imports, and only installed where it runs.
-        from serving.engines.vllm_in_process import VllmEngine  # noqa: PLC0415
-
+        try:
+            # Seconds of imports, and only installed where it runs.
+            from serving.engines.vllm_in_process import VllmEngine  # noqa: PLC0415
+        except ImportError as error:
+            raise EngineStartError(
+                f"{error.name} is not installed on this node: Ray must run from .venv-vllm"
+            ) from None
         return VllmEngine(settings.vllm_config().arguments())
     from serving.engines.mock import MockEngine  # noqa: PLC0415 - as above
 
