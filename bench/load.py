@@ -24,17 +24,18 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A server to send to, on loopback."""
+    """A server to send to, on loopback. `prefix`: what its paths have before `/v1`."""
 
     name: str
     port: int
     model: str
     key: str
+    prefix: str = ""
 
     def request(self, body: bytes) -> bytes:
         """The bytes of a chat completion request."""
         head = (
-            "POST /v1/chat/completions HTTP/1.1\r\n"
+            f"POST {self.prefix}/v1/chat/completions HTTP/1.1\r\n"
             f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )

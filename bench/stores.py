@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.services import running
 from scripts.embedded.ports import free_port
 from scripts.embedded.postgres_server import postgres_service, postgres_url
 from scripts.embedded.redis_server import redis_service, redis_url
-from scripts.embedded.service import Service, ServiceProcess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +27,10 @@ def running_stores(directory: Path) -> Iterator[Stores]:
     redis, postgres = directory / "redis", directory / "postgres"
     redis_port, postgres_port = free_port(), free_port()
     with (
-        _running(redis_service(directory=redis, port=redis_port, log_file=directory / "redis.log")),
-        _running(postgres_service(directory=postgres, port=postgres_port, log_file=directory / "postgres.log")),
+        running(redis_service(directory=redis, port=redis_port, log_file=directory / "redis.log")),
+        running(postgres_service(directory=postgres, port=postgres_port, log_file=directory / "postgres.log")),
     ):
         yield Stores(
             redis_url=redis_url(directory=redis, port=redis_port),
             database_url=postgres_url(directory=postgres, port=postgres_port),
         )
-
-
-@contextmanager
-def _running(service: Service) -> Iterator[None]:
-    process = ServiceProcess(service=service)
-    try:
-        process.start_ready()
-        yield
-    finally:
-        process.stop()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.overhead.servers import REPOSITORY
+from bench.gateway import REPOSITORY
 
 LITELLM_REQUIREMENT = "litellm[proxy]==1.109.1"
 LITELLM_FOLDER = REPOSITORY / ".venv-litellm"

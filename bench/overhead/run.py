@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.gateway import KEY
 from bench.load import LoadError
 from bench.overhead import peers, servers
 from bench.overhead.measure import (
@@ -72,9 +73,9 @@ class Bench:
         """The named server, started afresh and answering. Raises ProcessError, LoadError."""
         port = free_port()
         with Child(self._command(name, port), cores=self._cores.server) as child:
-            child.await_ready(f"http://127.0.0.1:{port}/v1/models", key=servers.KEY, timeout_s=_READY_TIMEOUT_S)
+            child.await_ready(f"http://127.0.0.1:{port}/v1/models", key=KEY, timeout_s=_READY_TIMEOUT_S)
             try:
-                target = discover(name=name, port=port, key=servers.KEY)
+                target = discover(name=name, port=port, key=KEY)
                 yield Subject(target=target, child=child, may_fail=name == servers.LITELLM)
             except LoadError as error:
                 error.add_note(f"the end of the log of {name}:\n{child.log_tail()}")
@@ -97,10 +98,10 @@ async def run(*, effort: Effort, names: list[str], cores: Cores, progress: Progr
         stores = held.enter_context(running_stores(directory))
         port = free_port()
         upstream = held.enter_context(Child(servers.upstream(port, directory), cores=cores.load))
-        upstream.await_ready(f"http://127.0.0.1:{port}/health", key=servers.KEY, timeout_s=_READY_TIMEOUT_S)
+        upstream.await_ready(f"http://127.0.0.1:{port}/health", key=KEY, timeout_s=_READY_TIMEOUT_S)
         measurement = Measurement(effort=effort, upstream=UpstreamControl(port), load_children=[upstream])
         bench = Bench(cores=cores, directory=directory, upstream_port=port, stores=stores)
-        direct = Subject(target=discover(name=servers.DIRECT, port=port, key=servers.KEY), child=upstream)
+        direct = Subject(target=discover(name=servers.DIRECT, port=port, key=KEY), child=upstream)
         rounds = await _rounds(measurement, bench, direct, names, effort.rounds, progress)
         streams = await _streams(measurement, bench, names, progress) if effort.streams else {}
         memory = await _memory(measurement, bench, names, progress) if effort.memory_requests else None

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.gateway import KEY, gateway_command, module_command
 from bench.overhead.upstream import MODEL
 from bench.processes import Command
 from bench.stores import Stores
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-# Long and random-looking, for LiteLLM refuses weak keys. It opens nothing but the servers of one run.
-KEY = "sk-bench-9f2c41d7a6b85e03c1947fd2e8ab6035"
 
 DIRECT = "direct"
 PASSTHROUGH = "pass-through"
 LITELLM = "litellm"
 GATEWAY = "gateway"
-
-# High enough that no request of a run is ever refused, so the limiter does its whole work and always says yes.
-_UNREACHED_LIMIT = "1000000000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +27,12 @@ class Site:
 
 
 def upstream(port: int, directory: Path) -> Command:
-    return _module("upstream", "bench.overhead.upstream", ["--port", str(port)], directory)
+    return module_command("upstream", "bench.overhead.upstream", ["--port", str(port)], directory)
 
 
 def passthrough(site: Site) -> Command:
     arguments = ["--port", str(site.port), "--upstream", site.upstream]
-    return _module(PASSTHROUGH, "bench.overhead.passthrough", arguments, site.directory)
+    return module_command(PASSTHROUGH, "bench.overhead.passthrough", arguments, site.directory)
 
 
 def litellm(site: Site, *, executable: Path) -> Command:
@@ -62,36 +54,7 @@ def litellm(site: Site, *, executable: Path) -> Command:
 
 
 def gateway(site: Site, *, stores: Stores) -> Command:
-    """The platform's gateway as production runs it, one worker: keys, limits, ledger and JSON access log all on."""
-    environment = {
-        "GATEWAY_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(site.port),
-        "WORKERS": "1",
-        "MAX_INFLIGHT_PER_WORKER": "4096",
-        "API_KEYS": f"{KEY}:bench",
-        "RATE_LIMIT_RPM": _UNREACHED_LIMIT,
-        "RATE_LIMIT_TPM": _UNREACHED_LIMIT,
-        "MODEL_BACKEND": "openai",
-        "UPSTREAM_BASE_URL": f"{site.upstream}/v1",
-        "UPSTREAM_MODEL": MODEL,
-        "UPSTREAM_API_KEY": KEY,
-        "REDIS_URL": stores.redis_url,
-        "DATABASE_URL": stores.database_url,
-        "DATA_DIR": str(site.directory / "data"),
-        "LOG_LEVEL": "INFO",
-        "LOG_FORMAT": "json",
-    }
-    return _module(GATEWAY, "api", [], site.directory, environment)
-
-
-def _module(
-    name: str, module: str, arguments: list[str], directory: Path, environment: dict[str, str] | None = None
-) -> Command:
-    # Run away from the repository, so that no `.env` of the developer changes what is measured.
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    return Command(
-        name=name,
-        arguments=[sys.executable, "-m", module, *arguments],
-        environment={**(environment or {}), "PYTHONPATH": path},
-        directory=directory,
+    """The platform's gateway in front of the upstream."""
+    return gateway_command(
+        port=site.port, directory=site.directory, upstream=f"{site.upstream}/v1", model=MODEL, stores=stores
     )
