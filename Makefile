@@ -59,8 +59,8 @@ test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" 
 	$(IN_VENV)/pytest -m "not real" --own-stack $(ARGS)
 
 .PHONY: test-real
-test-real: venv-dev ## The tests with Docker and a real engine
-	scripts/test_real.sh
+test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=serving, engines or scaling for some
+	scripts/test_real.sh $(STAGE)
 
 .PHONY: bench-overhead
 bench-overhead: venv-dev ## What the gateway costs over a direct connection

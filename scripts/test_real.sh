@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The tests that need containers: brings docker-compose.serving.yml up as a user would, in a project of its own, runs
-# the smoke gates and the tests marked `real` against it, and takes away what it started. `make test-real` calls it.
-# On a bare Debian machine it installs and starts what is missing (as root); see docs/howto/containers.md.
+# The tests that need containers, Ray or a real engine, in stages; each brings up what it tests and takes it away again.
+# `make test-real` calls it. On a bare Debian machine it installs and starts what is missing (as root);
+# see docs/howto/containers.md.
+#
+#   test_real.sh [STAGE...]       default: all, in this order
+#     serving     docker-compose.serving.yml, as a user would start it
+#     engines     Ray Serve and vLLM as processes of this machine
+#     scaling     docker-compose.scaling.yml, parts of which are killed under load
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly PYTHON=.venv/bin/python SMOKE_VENV=.venv-smoke
-export COMPOSE_PROJECT_NAME=ai-serving-test COMPOSE_FILE=docker-compose.serving.yml COMPOSE_ANSI=never
-export PLATFORM_VERSION=test GATEWAY_HOST=127.0.0.1
-# The second key is for tests that use up a minute's requests.
-export API_KEYS=dev-key:finsight,burst-key:burst API_KEY=dev-key
-# Settings of the calling shell would change what is tested.
-unset MODEL_BACKEND MODELS_FILE UPSTREAM_BASE_URL REDIS_PASSWORD POSTGRES_PASSWORD RATE_LIMIT_RPM RATE_LIMIT_TPM
+readonly STAGES=(serving engines scaling)
 
 fail() {
     echo "test_real.sh: $*" >&2
@@ -20,52 +20,110 @@ fail() {
 
 step() { echo "== $* ($SECONDS s)"; }
 
-cleanup() {
+tests() { "$PYTHON" -m pytest -m real -v "$@"; }
+
+docker_answers() { docker info >/dev/null 2>&1; }
+
+# --- Containers ---------------------------------------------------------------------------------------------------
+# What follows runs in a subshell for each stage, so that its variables and its trap end with it.
+
+take_project_down() {
     local status=$?
     trap - EXIT
-    if [[ $status != 0 ]] && docker info >/dev/null 2>&1; then
-        docker compose --profile observability ps --all || true
-        docker compose --profile observability logs --tail 30 || true
+    if [[ $status != 0 ]] && docker_answers; then
+        docker compose --profile '*' ps --all || true
+        docker compose --profile '*' logs --tail 30 || true
     fi
     step "taking it down"
-    if docker info >/dev/null 2>&1; then
-        docker compose --profile observability down --volumes --remove-orphans --timeout 10 >/dev/null 2>&1 || status=1
+    if docker_answers; then
+        docker compose --profile '*' down --volumes --remove-orphans --timeout 10 >/dev/null 2>&1 || status=1
     fi
-    [[ -z ${engine_started:-} ]] || scripts/containers/engine.sh stop || status=1
     [[ -z ${env_file_made:-} ]] || rm -f .env
     exit "$status"
 }
 
+# A project of its own beside whatever else runs, with the settings that a user starts with and no others.
+open_project() { # COMPOSE_FILE NAME
+    export COMPOSE_FILE=$1 COMPOSE_PROJECT_NAME=$2 COMPOSE_ANSI=never
+    export PLATFORM_VERSION=test GATEWAY_HOST=127.0.0.1 INSIDE_NETWORK=10.201.78
+    unset MODEL_BACKEND MODELS_FILE UPSTREAM_BASE_URL REDIS_PASSWORD POSTGRES_PASSWORD RATE_LIMIT_RPM RATE_LIMIT_TPM \
+        RAY_ENGINE RAY_SERVE_CONFIG SCALING_MIN_REPLICAS SCALING_MAX_REPLICAS SCALING_REPLICAS_PER_NODE
+    # The second key is for tests that use up a minute's requests, the others for clients that ask without pause.
+    API_KEYS=dev-key:finsight,burst-key:burst$(printf ',load-%s:load' {0..7})
+    GATEWAY_PORT=$("$PYTHON" -c 'from scripts.embedded.ports import free_port; print(free_port())')
+    export API_KEYS GATEWAY_PORT API_KEY=dev-key BASE_URL=http://127.0.0.1:$GATEWAY_PORT
+    trap take_project_down EXIT
+    trap 'exit 130' INT TERM
+    if [[ ! -e .env ]]; then
+        env_file_made=1
+        cp .env.example .env
+    fi
+    docker compose build --quiet
+    # What the last build of these tags has left behind.
+    local image
+    for image in gateway ray; do
+        docker image prune --force --filter label=org.opencontainers.image.title="ai-serving-platform $image" >/dev/null
+    done
+}
+
+stage_serving() (
+    step "serving: compose up"
+    open_project docker-compose.serving.yml ai-serving-test
+    docker compose up --detach
+    docker compose --profile observability up --detach --wait --wait-timeout 120 prometheus 2>/dev/null ||
+        fail "Prometheus did not become healthy."
+    # As the quick start does: with nothing installed but requirements-core.txt.
+    step "serving: smoke gates"
+    if ! cmp -s requirements-core.txt "$SMOKE_VENV/requirements-core.txt"; then
+        "$PYTHON" -m venv --clear "$SMOKE_VENV"
+        "$SMOKE_VENV/bin/pip" install -qq --disable-pip-version-check --require-hashes -r requirements-core.txt
+        cp requirements-core.txt "$SMOKE_VENV/"
+    fi
+    "$SMOKE_VENV/bin/python" -m pytest tests/test_smoke.py -v
+    step "serving: tests"
+    tests tests/real/compose
+)
+
+stage_scaling() (
+    step "scaling: compose up"
+    open_project docker-compose.scaling.yml ai-serving-scaling-test
+    docker compose up --detach --wait --wait-timeout 240
+    step "scaling: tests"
+    # The limit is one, however many gateways count.
+    tests tests/real/scaling tests/real/compose/test_burst.py
+)
+
+stage_engines() (
+    step "engines: environments"
+    scripts/venv.sh ray
+    scripts/venv.sh vllm
+    step "engines: tests"
+    tests tests/real/engine tests/real/ray tests/real/chain
+)
+
+stop_engine() {
+    local status=$?
+    trap - EXIT
+    [[ -z ${engine_started:-} ]] || scripts/containers/engine.sh stop || status=1
+    exit "$status"
+}
+
 [[ -x $PYTHON ]] || fail "$PYTHON is missing: run \`make test-real\`."
-GATEWAY_PORT=$("$PYTHON" -c 'from scripts.embedded.ports import free_port; print(free_port())')
-export GATEWAY_PORT
-trap cleanup EXIT
+[[ $# -gt 0 ]] || set -- "${STAGES[@]}"
+for stage in "$@"; do
+    [[ " ${STAGES[*]} " == *" $stage "* ]] || fail "there is no stage $stage: name some of ${STAGES[*]}."
+done
+
+trap stop_engine EXIT
 trap 'exit 130' INT TERM
-
-step "engine and images"
-docker info >/dev/null 2>&1 || engine_started=1
-scripts/containers/prepare.sh
-
-step "compose up"
-if [[ ! -e .env ]]; then
-    env_file_made=1
-    cp .env.example .env
-fi
-docker compose build --quiet
-# What the last build of this tag has left behind.
-docker image prune --force --filter label=org.opencontainers.image.title="ai-serving-platform gateway" >/dev/null
-docker compose up --detach
-docker compose --profile observability up --detach --wait --wait-timeout 120 prometheus 2>/dev/null \
-    || fail "Prometheus did not become healthy."
-
-# As the quick start does: with nothing installed but requirements-core.txt.
-step "smoke gates"
-if ! cmp -s requirements-core.txt "$SMOKE_VENV/requirements-core.txt"; then
-    "$PYTHON" -m venv --clear "$SMOKE_VENV"
-    "$SMOKE_VENV/bin/pip" install -qq --disable-pip-version-check --require-hashes -r requirements-core.txt
-    cp requirements-core.txt "$SMOKE_VENV/"
-fi
-BASE_URL=http://127.0.0.1:$GATEWAY_PORT "$SMOKE_VENV/bin/python" -m pytest tests/test_smoke.py -v
-
-step "tests marked real"
-BASE_URL=http://127.0.0.1:$GATEWAY_PORT "$PYTHON" -m pytest -m real tests/real -v
+for stage in "$@"; do
+    # Whoever tests without containers needs no Docker.
+    if [[ $stage != engines && -z ${prepared:-} ]]; then
+        step "Docker and images"
+        docker_answers || engine_started=1
+        scripts/containers/prepare.sh
+        prepared=1
+    fi
+    "stage_$stage"
+    step "$stage: passed"
+done
