@@ -81,15 +81,16 @@ def end_session(
 
     Returns True when no SIGKILL was needed.
     """
-    decide = None if leader.is_alive() else belongs
-    for pid in [leader.pid] if leader.is_alive() else session_of(leader, belongs=decide):
+    for pid in [leader.pid] if leader.is_alive() else session_of(leader, belongs=belongs):
         send_signal(pid, first)
         send_signal(pid, signal.SIGCONT)  # a frozen process would never see the first one
-    if _is_empty_within(leader, timeout_s=grace_s, belongs=decide):
+        # From here on the session is known to be the leader's, also when whoever vouched for it ends before the others.
+        belongs = None
+    if _is_empty_within(leader, timeout_s=grace_s, belongs=belongs):
         return True
-    for pid in session_of(leader, belongs=decide):
+    for pid in session_of(leader, belongs=belongs):
         send_signal(pid, signal.SIGKILL)
-    _is_empty_within(leader, timeout_s=_KILLED_TIMEOUT_S, belongs=decide)
+    _is_empty_within(leader, timeout_s=_KILLED_TIMEOUT_S, belongs=belongs)
     return False
 
 

@@ -145,7 +145,7 @@ def serve_logs(directory: Path) -> list[Path]:
 def serve_applications(directory: Path, *, ingress_port: int) -> ServeApplications:
     """What runs on the node whose files are in `directory`."""
     ports = RayPorts(first=ingress_port - _INGRESS)
-    return ServeApplications(port=ports.dashboard, token_file=directory / "token")
+    return ServeApplications(dashboard_port=ports.dashboard, ingress_port=ports.ingress, token_file=directory / "token")
 
 
 def _environment(node: RayNode, *, longest_request_s: float) -> dict[str, str]:

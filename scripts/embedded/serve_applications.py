@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.embedded.probes import http_status
 from scripts.embedded.service import ServiceError
 
+_HOST = "127.0.0.1"
 _PATH = "/api/serve/applications/"
 _STATUS_TIMEOUT_S = 5.0
 # The first deployment of a new head also starts Serve's controller and its ingress.
@@ -26,9 +28,10 @@ class ServeUnreachableError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class ServeApplications:
-    """The applications of the Ray head whose dashboard listens on `port`. `token_file` holds Ray's access token."""
+    """The applications of one Ray head. `token_file` holds Ray's access token."""
 
-    port: int
+    dashboard_port: int
+    ingress_port: int
     token_file: Path
 
     def answers(self) -> bool:
@@ -40,9 +43,9 @@ class ServeApplications:
         return True
 
     def problem(self) -> str:
-        """Empty when every application runs, else what is wrong on one line."""
+        """Empty when every application runs and is reached through the ingress, else what is wrong on one line."""
         try:
-            return "; ".join(_problems(self._applications()))
+            return "; ".join(self._problems(self._applications()))
         except ServeUnreachableError as error:
             return str(error)
 
@@ -57,7 +60,7 @@ class ServeApplications:
             self._call("PUT", config, timeout_s=_DEPLOY_TIMEOUT_S)
             while True:
                 applications = self._applications()
-                problems = _problems(applications)
+                problems = self._problems(applications)
                 if not problems and names <= applications.keys():
                     return
                 if any(application.get("status") == _FAILED for application in applications.values()):
@@ -69,12 +72,23 @@ class ServeApplications:
         except ServeUnreachableError as error:
             raise ServiceError(f"ray could not be told what to serve: {error}, see {log_file}") from None
 
+    def _problems(self, applications: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        return [*filter(None, (self._problem(name, one) for name, one in sorted(applications.items())))]
+
+    def _problem(self, name: str, application: Mapping[str, Any]) -> str:
+        if application["status"] != _RUNNING:
+            return " ".join(f"{name}: {application['status']} {_reason(application)}".split())
+        # The ingress learns of a new replica a bit later than the controller.
+        path = f"{(application.get('route_prefix') or '/').rstrip('/')}/v1/models"
+        status, said = http_status(host=_HOST, port=self.ingress_port, path=path)
+        return "" if status == http.HTTPStatus.OK else f"{name}: the ingress answers {status or said}"
+
     def _applications(self) -> dict[str, dict[str, Any]]:
         applications: dict[str, dict[str, Any]] = self._call("GET", timeout_s=_STATUS_TIMEOUT_S)["applications"]
         return applications
 
     def _call(self, method: str, body: Mapping[str, Any] | None = None, *, timeout_s: float) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(_HOST, self.dashboard_port, timeout=timeout_s)
         try:
             headers = {
                 "Authorization": f"Bearer {self.token_file.read_text(encoding='ascii')}",
@@ -88,17 +102,11 @@ class ServeApplications:
             return json.loads(text) if method == "GET" else None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(error) or type(error).__name__
-            raise ServeUnreachableError(f"no answer from the Ray head on port {self.port}: {reason}") from error
+            raise ServeUnreachableError(
+                f"no answer from the Ray head on port {self.dashboard_port}: {reason}"
+            ) from error
         finally:
             connection.close()
-
-
-def _problems(applications: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [
-        " ".join(f"{name}: {application['status']} {_reason(application)}".split())
-        for name, application in sorted(applications.items())
-        if application["status"] != _RUNNING
-    ]
 
 
 def _reason(application: Mapping[str, Any]) -> str:

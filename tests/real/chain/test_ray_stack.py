@@ -12,7 +12,6 @@ import pytest
 from scripts.embedded.ports import is_free
 from scripts.embedded.processes import session_members
 from scripts.embedded.ray_server import RayPorts
-from scripts.embedded.stack_ports import RAY_PORTS
 from tests.acceptance.conftest import Stack, wait_until
 from tests.real.chain.conftest import processes_of_ray
 
@@ -116,9 +115,9 @@ def test_what_a_killed_supervisor_and_head_leave_is_ended(stack: Stack) -> None:
     result = stack.run("down")
     assert result.returncode == 0, result.stderr
     assert session_members(head) == []
-    ports = stack.ports
-    block = range(ports.ray, ports.ray + RAY_PORTS)
-    assert [port for port in (stack.gateway_port, ports.nginx, *block) if not is_free(port)] == []
+    ray = RayPorts(first=stack.ports.ray)
+    own = (stack.gateway_port, stack.ports.nginx, ray.gcs, ray.dashboard, ray.ingress)
+    assert [port for port in own if not is_free(port)] == []
     stack.up()
     assert ask(stack).status_code == 200
 
