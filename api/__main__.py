@@ -14,6 +14,7 @@ from functools import partial
 import uvicorn
 
 from api.catalogue import read_catalogue
+from api.http_protocol import GatewayProtocol
 from api.settings import Settings, SettingsError
 from api.websocket_protocol import GatewayWebSocketProtocol
 from api.worker_processes import WorkerProcesses
@@ -77,7 +78,7 @@ def _serve(settings: Settings) -> int:
         port=gateway.gateway_port,
         workers=gateway.workers,
         loop="uvloop",
-        http="api.http_protocol:GatewayProtocol",
+        http=partial(GatewayProtocol, send_timeout_s=gateway.send_timeout_s),  # type: ignore[arg-type]  # only called
         ws=partial(GatewayWebSocketProtocol, message_timeout_s=gateway.body_timeout_s),  # type: ignore[arg-type]  # only called
         ws_max_size=gateway.max_body_bytes,
         ws_ping_interval=settings.websocket.websocket_ping_interval_s,

@@ -1,12 +1,18 @@
-"""Uvicorn's HTTP protocol with what a server that faces clients needs: bounded heads, and errors in OpenAI's shape."""
+"""Uvicorn's HTTP protocol with what a server that faces clients needs.
+
+Bounded heads, errors in OpenAI's shape, and an end of clients that do not read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import uuid
+from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from api.errors import InvalidRequest
 from api.websocket_protocol import begins_websocket
@@ -24,6 +30,7 @@ _MAX_OFFER_BYTES = 1024
 
 class GatewayProtocol(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
     _head_open = True
     _head_bytes = 0
     _incoming_bytes = 0
@@ -34,13 +41,39 @@ class GatewayProtocol(HttpToolsProtocol):
     _any_bytes = False
     _upgraded = False
 
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        send_timeout_s: float = 60.0,
+    ) -> None:
+        """`send_timeout_s`: how long an answer may wait for a client that reads nothing of it."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._send_timeout_s = send_timeout_s
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
         self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch_head()
+        self._unwatch_reader()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        self._unwatch_reader()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_reader()  # closing waits until the client has read the rest
 
     def data_received(self, data: bytes) -> None:
         self._any_bytes = True
@@ -141,6 +174,23 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unwatch_head()
         self.transport.write(b"".join((*head, body)))
         self.transport.close()
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread and self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._send_timeout_s, self._look_at_reader, unread)
+
+    def _look_at_reader(self, unread: int) -> None:
+        self._unread_timer = None
+        if self.transport.get_write_buffer_size() < unread:
+            self._watch_reader()
+        else:
+            self.transport.abort()
+
+    def _unwatch_reader(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _watch_head(self) -> None:
         self._head_timer = self.loop.call_later(_HEAD_TIMEOUT_S, self._head_is_late)

@@ -71,6 +71,8 @@ class GatewaySettings(Group):
     """Largest request body in bytes; larger ones get 413."""
     body_timeout_s: Seconds = 20.0
     """Seconds a client may take to send its request body."""
+    send_timeout_s: Seconds = 60.0
+    """Seconds an answer may wait for a client that reads nothing of it; then the connection is cut."""
     shutdown_timeout_s: Seconds = 30.0
     """Seconds that open streams may go on after SIGTERM."""
     max_inflight_per_worker: Positive = 2048
