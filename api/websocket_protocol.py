@@ -39,6 +39,8 @@ _REQUEST_LINE = re.compile(rb"(?:\r\n)*GET (?:" + _PATHS + rb")(?:\?[^ \r\n]*)? 
 _MAX_FRAGMENTS = 10_000
 # Pongs wait in the same buffer as answers do: who pings on without reading must not fill it.
 _MAX_UNREAD_PONGS = 100
+# How long a client may take to close its side.
+_CLOSE_S = 5.0
 _logger = logging.getLogger("uvicorn.error.websocket")
 # It writes two lines a connection, one with the URL's query; the access log has one, without.
 _logger.setLevel(logging.WARNING)
@@ -67,14 +69,18 @@ class GatewayWebSocketProtocol(WebSocketsSansIOProtocol):
         self._message_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self._unread_pongs = 0
+        self._failed = False
+        self.close_timeout = _CLOSE_S
 
     def data_received(self, data: bytes) -> None:
+        if self._failed:
+            return
         super().data_received(data)
         if not self.handshake_initiated:
             self._refuse_head()
         elif not (self.frames or self.conn.reader.buffer):
             self._unwatch_message()
-        elif self._message_timer is None and not self.close_sent:
+        elif self._message_timer is None and not self._failed:
             self._message_timer = self.loop.call_later(self._message_timeout_s, self._message_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -98,9 +104,29 @@ class GatewayWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         self._unwatch_message()
-        super().send_receive_event_to_app()
+        self.frames = [b"".join(self.frames)]
+        if self.curr_msg_data_type == "text" and not _is_utf8(self.frames[0]):
+            self._fail(CloseCode.INVALID_DATA, "a message must be UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """Close, but read on and away until the client has: else the close frame is lost with what it still sends."""
+        close = self.conn.close_sent
+        self._failed = self.close_sent = True
+        self._unwatch_message()
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code if close else 1006, "reason": ""})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def handle_ping(self) -> None:
+        if self._failed:
+            return
         super().handle_ping()
         self._unread_pongs = 0 if self.writable.is_set() else self._unread_pongs + 1
         if self._unread_pongs > _MAX_UNREAD_PONGS:
@@ -145,6 +171,14 @@ class GatewayWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._message_timer is not None:
             self._message_timer.cancel()
             self._message_timer = None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Connection(ServerProtocol):

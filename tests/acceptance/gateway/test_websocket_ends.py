@@ -204,7 +204,7 @@ async def test_a_killed_worker_cuts_its_sockets_and_is_replaced(gateways: Gatewa
             return gateway.readiness().status_code == 200
         return False
 
-    eventually(answers, until=bool)
+    eventually(answers, until=bool, within_s=30)
     async with open_socket(gateway) as socket:
         assert (await socket.ask({**LONG, "max_tokens": 3})).last["type"] == "done"
     eventually(lambda: open_sockets(gateway), until=lambda count: count == 0)

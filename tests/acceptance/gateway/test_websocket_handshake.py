@@ -14,12 +14,11 @@ from websockets.exceptions import InvalidStatus
 from tests.acceptance.gateway.openai_wire import ERROR, conforms
 from tests.acceptance.gateway.processes import KEY, Gateway, GatewayFactory, eventually
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION, Answer, exchange, request
+from tests.acceptance.gateway.raw_websocket import HANDSHAKE
 from tests.acceptance.gateway.socket_client import Socket, open_socket
 
 STREAM: dict[str, Any] = {**QUESTION, "max_tokens": 5, "stream": True}
-UPGRADE = (b"Connection: Upgrade", b"Upgrade: websocket")
-VERSION, NONCE = b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-HANDSHAKE = (*UPGRADE, VERSION, NONCE)
+*UPGRADE, VERSION, NONCE = HANDSHAKE
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def narrow(gateways: GatewayFactory) -> Iterator[Gateway]:
 
 
 async def works(opened: Socket) -> bool:
-    return (await opened.ask(STREAM)).last["type"] == "done"
+    return bool((await opened.ask(STREAM)).last["type"] == "done")
 
 
 async def refusal(gateway: Gateway, **options: Any) -> dict[str, Any]:
