@@ -47,7 +47,13 @@ WORKDIR /app
 FROM user AS ray
 LABEL org.opencontainers.image.title="ai-serving-platform ray" \
       org.opencontainers.image.description="Ray node with Ray Serve, HAProxy ingress and the MockLLM engine"
-# The folders exist so that a volume mounted there belongs to the user.
+# Debian packages that an engine needs while it runs, such as a compiler; Ray itself and MockLLM need none.
+ARG RAY_PACKAGES=
+RUN if [ -n "$RAY_PACKAGES" ]; then \
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends $RAY_PACKAGES \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
+# The folder exists so that a volume mounted there belongs to the user.
 RUN install -d -o platform -g platform /var/lib/ray
 COPY --from=ray-build /opt/venv /opt/venv
 COPY --from=ray-build /app /app

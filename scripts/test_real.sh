@@ -87,7 +87,7 @@ stage_serving() (
 stage_scaling() (
     step "scaling: compose up"
     open_project docker-compose.scaling.yml ai-serving-scaling-test
-    docker compose up --detach --wait --wait-timeout 240
+    docker compose up --detach --wait --wait-timeout 300
     step "scaling: tests"
     # The limit is one, however many gateways count.
     tests tests/real/scaling tests/real/compose/test_burst.py
