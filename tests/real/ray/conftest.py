@@ -130,6 +130,10 @@ class RayCluster:
         every = [replica for deployment in deployments for replica in deployment["replicas"]]
         return {replica["replica_id"] for replica in every if replica["state"] == "RUNNING"}
 
+    def processes(self) -> list[int]:
+        """All that run on this node."""
+        return session_members(self._process.pid)
+
     def controller_pid(self) -> int:
         """The process that makes Serve's decisions; Ray starts another when it dies."""
         for pid in session_members(self._process.pid):
