@@ -40,7 +40,7 @@ def shape_of(config: Mapping[str, Any], *, name: str) -> ModelShape:
         hidden_size=hidden,
         heads=heads,
         kv_heads=_kv_heads(fields, heads),
-        head_dim=fields.count("head_dim", default=hidden // heads),
+        head_dim=fields.count("head_dim", default=hidden // heads or None),
         intermediate_size=fields.count("intermediate_size"),
         vocab_size=fields.count("vocab_size"),
         max_positions=fields.optional_count("max_position_embeddings"),
@@ -61,13 +61,20 @@ class _Fields:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
 
-    def optional_count(self, name: str) -> int | None:
+    def optional_count(self, name: str, *, at_least: int = 1) -> int | None:
         value = self.config.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"config.json: '{name}' has to be a whole number from 1 on, not {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+            raise InputError(f"config.json: '{name}' has to be a whole number from {at_least} on, not {value!r}.")
         return value
+
+    def items(self, name: str) -> list[Any]:
+        """Of a list; none of a list that is not there."""
+        value = self.config.get(name)
+        if value is not None and not isinstance(value, list):
+            raise InputError(f"config.json: '{name}' has to be a list, not {value!r}.")
+        return value or []
 
     def count(self, name: str, *, default: int | None = None) -> int:
         value = self.optional_count(name)
@@ -101,8 +108,8 @@ def _sliding(fields: _Fields, family: str, layers: int) -> SlidingWindow | None:
     tokens = fields.optional_count("sliding_window")
     if tokens is None or (family in _WINDOW_BY_SWITCH and not fields.config.get("use_sliding_window")):
         return None
-    kinds = fields.config.get("layer_types")
-    if isinstance(kinds, list) and kinds:
+    kinds = fields.items("layer_types")
+    if kinds:
         windowed = sum(kind == "sliding_attention" for kind in kinds)
     elif (pattern := fields.optional_count("sliding_window_pattern")) is not None:
         windowed = layers - layers // pattern  # every so-many-th layer sees all
@@ -110,6 +117,8 @@ def _sliding(fields: _Fields, family: str, layers: int) -> SlidingWindow | None:
         windowed = layers - layers // 2
     else:
         windowed = layers
+    if windowed > layers:
+        raise InputError(f"config.json: {windowed} 'layer_types' slide, but 'num_hidden_layers' is {layers}.")
     return SlidingWindow(tokens=tokens, layers=windowed) if windowed else None
 
 
@@ -132,11 +141,11 @@ def _experts(fields: _Fields, layers: int) -> Experts | None:
     if count is None:
         return None
     size = fields.count("moe_intermediate_size", default=fields.count("intermediate_size"))
-    shared = fields.optional_count("shared_expert_intermediate_size")
+    shared = fields.optional_count("shared_expert_intermediate_size", at_least=0)
     if shared is None:
-        shared = size * (fields.optional_count("n_shared_experts") or 0)
-    first_dense = fields.config.get("first_k_dense_replace") or 0
-    dense = len(fields.config.get("mlp_only_layers") or ()) + int(first_dense)
+        shared = size * (fields.optional_count("n_shared_experts", at_least=0) or 0)
+    first_dense = fields.optional_count("first_k_dense_replace", at_least=0) or 0
+    dense = len(fields.items("mlp_only_layers")) + first_dense
     if dense > layers:
         raise InputError(f"config.json: {dense} layers without experts, but 'num_hidden_layers' is {layers}.")
     return Experts(
