@@ -98,15 +98,9 @@ def ray_service(
     """
     stored_secret(node.directory / "token")
     applications = serve_applications(node.directory, ingress_port=node.ports.ingress)
-    config = ServeConfigFile(
-        path=node.directory / "serve.yaml",
-        command=[
-            *(str(node.python), "-m", "serving.serve_config", "--ingress-host", HOST),
-            *("--ingress-port", str(node.ports.ingress), "--longest-request-s", str(longest_request_s)),
-            *config_arguments,
-        ],
-        environment=environment,
-    )
+    longest = ("--longest-request-s", str(longest_request_s))
+    command = [*_config_command(node), *longest, *config_arguments]
+    config = ServeConfigFile(path=node.directory / "serve.yaml", command=command, environment=environment)
 
     def prepare() -> None:
         _remove_old_sessions(node.directory)
@@ -124,6 +118,11 @@ def ray_service(
         start_timeout_s=start_timeout_s,
         stop_timeout_s=15.0,
     )
+
+
+def _config_command(node: RayNode) -> list[str]:
+    ingress = ("--ingress-host", HOST, "--ingress-port", str(node.ports.ingress))
+    return [str(node.python), "-m", "serving.serve_config", *ingress]
 
 
 def _start_command(node: RayNode) -> list[str]:

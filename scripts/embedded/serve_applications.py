@@ -26,6 +26,10 @@ class ServeUnreachableError(RuntimeError):
     """The head does not answer, or refuses; the message says how."""
 
 
+class HeadGoneError(ServeUnreachableError):
+    """Nobody listens any more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServeApplications:
     """The applications of one Ray head. `token_file` holds Ray's access token."""
@@ -58,19 +62,26 @@ class ServeApplications:
         names = {application["name"] for application in config["applications"]}
         try:
             self._call("PUT", config, timeout_s=_DEPLOY_TIMEOUT_S)
-            while True:
-                applications = self._applications()
-                problems = self._problems(applications)
-                if not problems and names <= applications.keys():
-                    return
-                if any(application.get("status") == _FAILED for application in applications.values()):
-                    raise ServiceError(f"ray could not serve {'; '.join(problems)}, see {log_file}")
-                if time.monotonic() >= deadline:
-                    waited_for = "; ".join(problems) or "nothing was deployed"
-                    raise ServiceError(f"ray did not serve after {timeout_s:g} s: {waited_for}, see {log_file}")
-                time.sleep(_POLL_S)
         except ServeUnreachableError as error:
             raise ServiceError(f"ray could not be told what to serve: {error}, see {log_file}") from None
+        while problem := self._awaited(names, log_file=log_file):
+            if time.monotonic() >= deadline:
+                raise ServiceError(f"ray did not serve after {timeout_s:g} s: {problem}, see {log_file}")
+            time.sleep(_POLL_S)
+
+    def _awaited(self, names: set[str], *, log_file: Path) -> str:
+        """What is still waited for. Raises ServiceError when waiting is of no use."""
+        try:
+            applications = self._applications()
+        except HeadGoneError as error:
+            raise ServiceError(f"ray ended while its applications started: {error}, see {log_file}") from None
+        except ServeUnreachableError as error:
+            return str(error)  # a head that has its hands full answers later
+        problems = self._problems(applications)
+        if any(application.get("status") == _FAILED for application in applications.values()):
+            raise ServiceError(f"ray could not serve {'; '.join(problems)}, see {log_file}")
+        missing = [f"{name}: not there yet" for name in sorted(names - applications.keys())]
+        return "; ".join([*problems, *missing])
 
     def _problems(self, applications: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return [*filter(None, (self._problem(name, one) for name, one in sorted(applications.items())))]
@@ -101,10 +112,9 @@ class ServeApplications:
                 raise ServeUnreachableError(f"the Ray head answers {response.status}: {' '.join(text.split())[:500]}")
             return json.loads(text) if method == "GET" else None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            kind = HeadGoneError if isinstance(error, ConnectionRefusedError) else ServeUnreachableError
             reason = str(error) or type(error).__name__
-            raise ServeUnreachableError(
-                f"no answer from the Ray head on port {self.dashboard_port}: {reason}"
-            ) from error
+            raise kind(f"no answer from the Ray head on port {self.dashboard_port}: {reason}") from error
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""Whoever stops the gateway gives it the time that it says it needs, or bills are lost to a SIGKILL."""
+"""What a stack is made of; and that whoever stops the gateway gives it the time that it says it needs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,62 @@ from api.settings import GatewaySettings, Settings, setting_names
 from api.tenants.ledger import PostgresLedger
 from observability import logging as logs
 from scripts.embedded.plan import build_stages
+from scripts.embedded.service import Service
+from scripts.embedded.short_folder import forget_short_name
 from scripts.embedded.stack_ports import Ports
 from scripts.embedded.stack_settings import StackSettings
 
 ROOT = Path(__file__).resolve().parents[4]
 PORTS = Ports(redis=1, postgres=2, mock=3, mock_admin=4, vllm=5, nginx=6, gateway_1=7, gateway_2=8, ray=100)
+
+
+def stages_with(folder: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[list[Service]]:
+    for name in setting_names():
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load(None)
+    stack = StackSettings(env_file=folder / ".env", root=ROOT, data_dir=folder, settings=settings, environment={})
+    return build_stages(stack, PORTS)
+
+
+def test_vllm_stands_where_the_gateway_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, [vllm, gateway] = stages_with(tmp_path, monkeypatch, MODEL_BACKEND="vllm", VLLM_PRESET="cpu-tiny")
+    assert vllm.command[0] == str(ROOT / ".venv-vllm" / "bin" / "python")
+    environment = gateway.environment or {}
+    assert environment["VLLM_BASE_URL"] == f"http://127.0.0.1:{PORTS.vllm}/v1"
+    given = dict(zip(vllm.command, vllm.command[1:], strict=False))
+    assert given["--port"] == str(PORTS.vllm)
+    assert given["--served-model-name"] == environment["UPSTREAM_MODEL"] == "tiny-mistral"
+    # Minutes: a model is loaded, on a machine with a GPU first downloaded.
+    assert vllm.start_timeout_s >= 600
+
+
+def test_ray_gets_two_gateways_behind_nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        _, services = stages_with(tmp_path, monkeypatch, MODEL_BACKEND="ray", GATEWAY_HOST="0.0.0.0")
+    finally:
+        forget_short_name(tmp_path / "ray")
+    # Stopped from the end: the gateways while Nginx and the engine behind it still serve their open streams.
+    assert [service.name for service in services] == ["ray", "nginx", "gateway-1", "gateway-2"]
+    ray, nginx, *gateways = services
+    for gateway, port in zip(gateways, (PORTS.gateway_1, PORTS.gateway_2), strict=True):
+        environment = gateway.environment or {}
+        assert (environment["GATEWAY_HOST"], environment["GATEWAY_PORT"]) == ("127.0.0.1", str(port))
+        assert environment["GATEWAY_REPLICAS"] == "2"
+        assert environment["RAY_BASE_URL"] == f"http://127.0.0.1:{PORTS.nginx}/v1"
+    nginx.prepare()
+    topology = tmp_path / "nginx" / "topology"
+    assert "listen 0.0.0.0:8000 " in (topology / "edge.conf").read_text()
+    assert f"server 127.0.0.1:{ray.port} " in (topology / "upstreams.conf").read_text()
+
+
+def test_whoever_counts_more_gateways_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        _, services = stages_with(tmp_path, monkeypatch, MODEL_BACKEND="ray", GATEWAY_REPLICAS="6")
+    finally:
+        forget_short_name(tmp_path / "ray")
+    assert (services[-1].environment or {})["GATEWAY_REPLICAS"] == "6"
 
 
 def longest_end_s() -> float:
@@ -32,13 +83,7 @@ def longest_end_s() -> float:
 def test_the_embedded_stack_waits_for_the_gateways_end(
     shutdown_timeout_s: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in setting_names():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SHUTDOWN_TIMEOUT_S", str(shutdown_timeout_s))
-    stack = StackSettings(
-        env_file=tmp_path / ".env", root=ROOT, data_dir=tmp_path, settings=Settings.load(None), environment={}
-    )
-    stages = build_stages(stack, PORTS)
+    stages = stages_with(tmp_path, monkeypatch, SHUTDOWN_TIMEOUT_S=str(shutdown_timeout_s))
     [gateway] = [service for stage in stages for service in stage if service.name == "gateway"]
     # Twice: a disk may be slow, and the processes have to end too.
     assert gateway.stop_timeout_s >= shutdown_timeout_s + 2 * longest_end_s()
