@@ -26,6 +26,7 @@ _OFFER = b"\r\nupgrade:"
 _OFFERS = re.compile(_OFFER + rb"[^\r\n]*(?=\r)", re.IGNORECASE)
 _OTHER_OFFERS = re.compile(_OFFER + rb"(?![ \t]*websocket[ \t]*\r)[^\r\n]*(?=\r)", re.IGNORECASE)
 _MAX_OFFER_BYTES = 1024
+_HALF_END = b"\r\n\r"
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -144,7 +145,7 @@ class GatewayProtocol(HttpToolsProtocol):
             return data
         whole = self._whole_head(head)
         # The last line may be an offer of which the rest is still on its way.
-        begin = data.rfind(b"\r")
+        begin = len(data) - 3 if data.endswith(_HALF_END) else data.rfind(b"\r")
         if begin >= 0 and _may_be_offer(data[begin:].lower()):
             data, self._held_back = data[:begin], data[begin:]
         self._head_so_far = whole[: min(len(whole) - len(self._held_back), _MAX_OFFER_BYTES)]
@@ -210,4 +211,5 @@ class GatewayProtocol(HttpToolsProtocol):
 
 
 def _may_be_offer(line: bytes) -> bool:
-    return len(line) < _MAX_OFFER_BYTES and (line.startswith(_OFFER) or _OFFER.startswith(line))
+    """Whether the rest of an offer, or of the head's end, may follow."""
+    return len(line) < _MAX_OFFER_BYTES and (line.startswith(_OFFER) or _OFFER.startswith(line) or line == _HALF_END)

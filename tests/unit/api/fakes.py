@@ -155,10 +155,11 @@ class MemoryBackend:
 @dataclass
 class StoppingKeys:
     journal: Journal
+    known: dict[str, str] = field(default_factory=lambda: {KEY: "finsight"})
 
     async def authenticate(self, token: str | None) -> Caller:
         await self.journal.reach("authenticate")
-        return await SettingsKeys({KEY: "finsight"}, quota=QUOTA).authenticate(token)
+        return await SettingsKeys(self.known, quota=QUOTA).authenticate(token)
 
 
 @dataclass
@@ -247,6 +248,7 @@ class House:
     def __init__(self, outcome: Any = None, *, journal: Journal | None = None, max_in_flight: int = 10) -> None:
         self.journal = journal or Journal()
         self.metrics = Metrics()
+        self.keys = StoppingKeys(self.journal)
         self.limiter = MemoryLimiter(self.journal)
         self.ledger = MemoryLedger(self.journal)
         self.backend = MemoryBackend(
@@ -257,7 +259,7 @@ class House:
         self.admission = Admission(limiter=self.limiter, metrics=self.metrics, max_in_flight=max_in_flight)
         offered = catalogue(model("fast"))
         self.pipeline = Pipeline(
-            keys=StoppingKeys(self.journal),
+            keys=self.keys,
             reader=Reader(offered),
             admission=self.admission,
             accounting=self.accounting,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -14,36 +13,7 @@ from uvicorn.server import ServerState
 
 from api.http_protocol import GatewayProtocol
 from api.respond import send_json
-
-
-class Transport(asyncio.Transport):
-    """What the protocol writes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closing = False
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)}.get(name, default)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        self.closing = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        pass
+from tests.unit.api.transport import Transport
 
 
 class Server:
@@ -142,6 +112,11 @@ async def test_an_offer_that_comes_byte_by_byte_is_passed_over(server: Server) -
     assert await server.answer(*(bytes([byte]) for byte in OFFER)) == (200, b"body")
 
 
+async def test_a_head_without_a_body_that_comes_byte_by_byte(server: Server) -> None:
+    raw = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n"
+    assert await server.answer(*(bytes([byte]) for byte in raw)) == (200, b"")
+
+
 async def test_an_offer_without_end_is_refused_like_any_head(server: Server) -> None:
     parts = [b"a" * 1000] * 100
     assert_refused(await server.answer(b"GET / HTTP/1.1\r\nUpgrade: ", *parts), 431, "headers")
@@ -167,6 +142,54 @@ async def test_the_time_for_a_head_ends_with_it(monkeypatch: pytest.MonkeyPatch)
         await asyncio.sleep(0)  # a timer that was left behind would hit in the first turn of the loop
     assert await slow.answer(b"body") == (200, b"body")
     slow.protocol.connection_lost(None)
+
+
+@pytest.fixture
+async def impatient(monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server that waits a moment for its reader."""
+    server = Server()
+    monkeypatch.setattr(server.protocol, "_send_timeout_s", 0.02)
+    return server
+
+
+async def aborted(server: Server) -> bool:
+    async with asyncio.timeout(10):
+        while not server.transport.aborted:  # noqa: ASYNC110 - the transport has no event
+            await asyncio.sleep(0.001)
+    return True
+
+
+async def test_a_client_that_reads_nothing_is_cut(impatient: Server) -> None:
+    impatient.transport.unread = 100_000
+    impatient.protocol.pause_writing()
+    assert await aborted(impatient)
+
+
+async def test_a_client_that_reads_slowly_is_not_cut_until_it_stops(impatient: Server) -> None:
+    impatient.transport.unread = 100_000
+    impatient.protocol.pause_writing()
+    for _ in range(10):
+        impatient.transport.unread -= 1
+        timer = impatient.protocol._unread_timer
+        async with asyncio.timeout(10):
+            while impatient.protocol._unread_timer is timer:  # noqa: ASYNC110 - the timer has no event
+                await asyncio.sleep(0.001)
+        assert not impatient.transport.aborted
+    assert await aborted(impatient)
+
+
+async def test_a_client_that_has_caught_up_is_not_watched(impatient: Server) -> None:
+    impatient.transport.unread = 100_000
+    impatient.protocol.pause_writing()
+    impatient.protocol.resume_writing()
+    assert impatient.protocol._unread_timer is None
+
+
+async def test_an_idle_connection_is_cut_when_its_last_answer_is_not_read(impatient: Server) -> None:
+    impatient.transport.unread = 10
+    impatient.protocol.timeout_keep_alive_handler()
+    assert impatient.transport.closing
+    assert await aborted(impatient)
 
 
 async def test_a_kept_connection_takes_the_next_request(server: Server) -> None:
