@@ -52,7 +52,7 @@ OPEN_FUNCTIONS = {
 
 # Where a foreign package may be imported: rooms or modules.
 FOREIGN: dict[str, tuple[str, ...]] = {
-    "ray": ("serving.ray_serve_app", "serving.autoscaling_policy"),
+    "ray": ("serving.ray_serve_app", "serving.autoscaling_policy", "bench.serving.child_replica"),
     # The processes that run the engine; the tests feed our arguments to its own parser.
     "vllm": ("serving.engines.vllm_in_process", "serving.vllm_server", "tests"),
     "torch": ("serving.tools", "tests"),  # not installed where the gateway runs
@@ -69,7 +69,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 }
 
 # Command-line programs and tests may look at the environment they were started in; the platform asks its settings.
-ENVIRONMENT_READERS = ("api.settings", "serving.serve_config_command", "scripts", "bench", "chaos", "tests")
+ENVIRONMENT_READERS = ("api.settings", "serving.serve_config", "scripts", "bench", "chaos", "tests")
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
 
