@@ -16,7 +16,9 @@ from api.settings import GROUPS
 ROOT = Path(__file__).resolve().parents[1]
 # Commented out in .env.example although they have a default: the stack of `make up` and the one of Docker Compose set
 # them to values of their own, which a copy of the file must not override.
-SET_BY_EACH_STACK = frozenset({"GATEWAY_HOST", "REDIS_URL", "DATABASE_URL", "MOCK_BASE_URL", "DATA_DIR"})
+SET_BY_EACH_STACK = frozenset(
+    {"GATEWAY_HOST", "REDIS_URL", "DATABASE_URL", "MOCK_BASE_URL", "RAY_BASE_URL", "VLLM_BASE_URL", "DATA_DIR"}
+)
 # Read by docker-compose.serving.yml alone: name -> default, meaning.
 COMPOSE_ONLY = {
     "PLATFORM_VERSION": ("dev", "Tag of the platform's image."),

@@ -165,9 +165,9 @@ class ModelSettings(Group):
     mock_base_url: BaseUrl = "http://127.0.0.1:8090/v1"
     """Where MockLLM answers; `make up` sets it to the one it starts."""
     ray_base_url: BaseUrl = "http://127.0.0.1:8080/v1"
-    """Where Ray Serve answers, for MODEL_BACKEND=ray."""
+    """Where your own Ray Serve answers, for MODEL_BACKEND=ray; the default: `make up` starts one."""
     vllm_base_url: BaseUrl = "http://127.0.0.1:8091/v1"
-    """Where vLLM answers, for MODEL_BACKEND=vllm."""
+    """Where your own vLLM answers, for MODEL_BACKEND=vllm; the default: `make up` starts one."""
     upstream_base_url: BaseUrl | None = None
     """Where the upstream answers, such as https://host/v1; MODEL_BACKEND=openai needs it."""
     upstream_api_key: SecretStr = SecretStr("")

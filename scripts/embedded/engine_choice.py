@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.catalogue import read_catalogue
-from api.settings import ModelBackend, RayEngine, Settings, VllmPreset
+from api.settings import ModelBackend, ModelSettings, RayEngine, Settings, VllmPreset
 from serving.catalogue.base import CatalogueError
 from serving.catalogue.defaults import MISTRAL
 
@@ -35,12 +35,19 @@ class VllmChoice:
     """Whether `model` is the folder of the tiny model, which is made when it is missing."""
 
 
+def starts_ray(settings: Settings) -> bool:
+    """Whether `make up` starts Ray Serve: not where RAY_BASE_URL names one's own."""
+    return settings.models.model_backend is ModelBackend.RAY and _is_default(settings.models, "ray_base_url")
+
+
+def starts_vllm(settings: Settings) -> bool:
+    """Whether `make up` starts vLLM by itself: not where VLLM_BASE_URL names one's own."""
+    return settings.models.model_backend is ModelBackend.VLLM and _is_default(settings.models, "vllm_base_url")
+
+
 def uses_vllm(settings: Settings) -> bool:
     """Whether `make up` starts vLLM, by itself or in Ray Serve's replicas."""
-    backend = settings.models.model_backend
-    return backend is ModelBackend.VLLM or (
-        backend is ModelBackend.RAY and settings.engine.ray_engine is RayEngine.VLLM
-    )
+    return starts_vllm(settings) or (starts_ray(settings) and settings.engine.ray_engine is RayEngine.VLLM)
 
 
 def choose_vllm(settings: Settings, *, data_dir: Path, gpus: Sequence[str]) -> VllmChoice:
@@ -88,6 +95,11 @@ def gpu_names() -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [line.strip() for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
+
+
+def _is_default(models: ModelSettings, field: str) -> bool:
+    """By its value: a copy of .env.example may say the default."""
+    return bool(getattr(models, field) == ModelSettings.model_fields[field].default)
 
 
 def _suited_to(gpus: Sequence[str]) -> VllmPreset:

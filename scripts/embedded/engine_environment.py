@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from api.settings import ModelBackend, Settings
-from scripts.embedded.engine_choice import choose_vllm, gpu_names, uses_vllm
+from api.settings import Settings
+from scripts.embedded.engine_choice import choose_vllm, gpu_names, starts_ray, starts_vllm, uses_vllm
 from scripts.embedded.nginx_server import nginx_binary
 from scripts.embedded.service import ServiceError
 from scripts.embedded.stack_settings import StackSettings
@@ -21,13 +21,13 @@ def engine_python(settings: Settings, *, root: Path) -> Path:
 def prepare_engine(stack: StackSettings, *, say: Callable[[str], None]) -> None:
     """Makes what is missing, in the foreground: it may take minutes and a package index. Raises ServiceError."""
     settings = stack.settings
-    if settings.models.model_backend not in {ModelBackend.RAY, ModelBackend.VLLM}:
+    if not (starts_ray(settings) or starts_vllm(settings)):
         return
     kind = "vllm" if uses_vllm(settings) else "ray"
     # It says itself what it installs and why it cannot.
     if subprocess.run([stack.root / "scripts" / "venv.sh", kind], check=False).returncode:  # noqa: S603  # our own
         raise ServiceError(f"The environment of MODEL_BACKEND={settings.models.model_backend} could not be made.")
-    if settings.models.model_backend is ModelBackend.RAY:
+    if starts_ray(settings):
         nginx_binary()
     if uses_vllm(settings):
         _make_tiny_model(stack, say=say)

@@ -6,7 +6,15 @@ import sys
 from dataclasses import dataclass, field
 
 from api.settings import ModelBackend, Settings
-from scripts.embedded.engine_choice import VllmChoice, choose_vllm, gpu_names, served_names, uses_vllm
+from scripts.embedded.engine_choice import (
+    VllmChoice,
+    choose_vllm,
+    gpu_names,
+    served_names,
+    starts_ray,
+    starts_vllm,
+    uses_vllm,
+)
 from scripts.embedded.engine_environment import engine_python
 from scripts.embedded.probes import answers_http
 from scripts.embedded.ray_server import RayNode, RayPorts, ray_service
@@ -30,18 +38,14 @@ class Engine:
 
 
 def engine_of(stack: StackSettings, ports: Ports) -> Engine:
-    """Raises ServiceError."""
-    match stack.settings.models.model_backend:
-        case ModelBackend.MOCK:
-            return Engine(
-                services=[_mock_llm(stack, ports)],
-                addresses={"MOCK_BASE_URL": f"http://127.0.0.1:{ports.mock}/v1"},
-            )
-        case ModelBackend.VLLM:
-            return _vllm(stack, ports)
-        case ModelBackend.RAY:
-            return _ray(stack, ports)
-    return Engine()
+    """None, where the settings name one's own. Raises ServiceError."""
+    if stack.settings.models.model_backend is ModelBackend.MOCK:
+        return Engine(
+            services=[_mock_llm(stack, ports)], addresses={"MOCK_BASE_URL": f"http://127.0.0.1:{ports.mock}/v1"}
+        )
+    if starts_vllm(stack.settings):
+        return _vllm(stack, ports)
+    return _ray(stack, ports) if starts_ray(stack.settings) else Engine()
 
 
 def _mock_llm(stack: StackSettings, ports: Ports) -> Service:

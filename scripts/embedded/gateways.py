@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.settings import ModelBackend, Settings
+from api.settings import Settings
+from scripts.embedded.engine_choice import starts_ray
 from scripts.embedded.nginx_server import nginx_binary, nginx_service
 from scripts.embedded.nginx_topology import NginxTopology
 from scripts.embedded.probes import answers_http
@@ -38,9 +39,9 @@ class GatewayAddress:
 
 
 def gateway_addresses(settings: Settings, ports: Ports) -> list[GatewayAddress]:
-    """One gateway, or for MODEL_BACKEND=ray two, whose GATEWAY_PORT is Nginx's: what fails is shared out there too."""
+    """One, or two where `make up` starts Ray Serve: GATEWAY_PORT is Nginx's then, in front of both."""
     host, port = settings.gateway.gateway_host, settings.gateway.gateway_port
-    if settings.models.model_backend is not ModelBackend.RAY:
+    if not starts_ray(settings):
         return [GatewayAddress(name="gateway", listen=host, host=ALL_INTERFACES.get(host, host), port=port)]
     return [
         GatewayAddress(name=f"gateway-{number}", listen=LOOPBACK, host=LOOPBACK, port=port)
@@ -52,7 +53,7 @@ def gateway_services(stack: StackSettings, ports: Ports, addresses: Mapping[str,
     """With the Nginx in front, where there is one. `addresses`: settings that say where stores and engine are."""
     gateways = gateway_addresses(stack.settings, ports)
     services = [_gateway(stack, gateway, count=len(gateways), addresses=addresses) for gateway in gateways]
-    if stack.settings.models.model_backend is not ModelBackend.RAY:
+    if not starts_ray(stack.settings):
         return services
     # Stopped after the gateways, which may still need the engine behind it to end their streams.
     return [_nginx(stack, ports, gateways), *services]

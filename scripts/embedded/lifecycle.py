@@ -98,6 +98,7 @@ def stop(data_dir: Path) -> bool:
     """End the stack in order, or what is left of it. False when nothing ran. The caller holds `exclusive`."""
     state = StackState.read(data_dir)
     if state is None:
+        forget_short_name(data_dir / "ray")
         return False
     was_running = state.supervisor.is_alive()
     if was_running:

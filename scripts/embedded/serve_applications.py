@@ -19,7 +19,7 @@ _STATUS_TIMEOUT_S = 5.0
 # The first deployment of a new head also starts Serve's controller and its ingress.
 _DEPLOY_TIMEOUT_S = 120.0
 _POLL_S = 0.2
-_RUNNING, _FAILED = "RUNNING", "DEPLOY_FAILED"
+_RUNNING, _FAILED, _HEALTHY = "RUNNING", "DEPLOY_FAILED", "HEALTHY"
 
 
 class ServeUnreachableError(RuntimeError):
@@ -120,6 +120,8 @@ class ServeApplications:
 
 
 def _reason(application: Mapping[str, Any]) -> str:
-    """The application's own words, else those of its deployments."""
-    said = str(application.get("message") or "")
-    return said or " ".join(str(one.get("message") or "") for one in application.get("deployments", {}).values())
+    """The application's own words, and how those of its deployments end: a traceback has its sentence there."""
+    deployments = application.get("deployments", {}).values()
+    messages = [str(one.get("message") or "").strip() for one in deployments if one.get("status") != _HEALTHY]
+    causes = [message.splitlines()[-1] for message in messages if message]
+    return " ".join([str(application.get("message") or ""), *causes])

@@ -104,9 +104,17 @@ def test_what_could_not_be_deployed_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_an_unhealthy_application_is_told_in_its_deployments_words(tmp_path: Path) -> None:
-    unhealthy = {"status": "UNHEALTHY", "deployments": {"fast": {"message": "the engine died"}}}
+    traceback = "It failed to start 3 times in a row. Error:\n  File engine.py\nEngineError: out of memory\n"
+    unhealthy = {
+        "status": "UNHEALTHY",
+        "message": "Look at the deployments.",
+        "deployments": {
+            "fast": {"status": "UNHEALTHY", "message": traceback},
+            "slow": {"status": "HEALTHY", "message": "all is well"},
+        },
+    }
     with applications_of(Head({"fast": unhealthy}), tmp_path) as applications:
-        assert applications.problem() == "fast: UNHEALTHY the engine died"
+        assert applications.problem() == "fast: UNHEALTHY Look at the deployments. EngineError: out of memory"
 
 
 def test_an_application_that_the_ingress_does_not_know_yet_is_not_there(tmp_path: Path) -> None:

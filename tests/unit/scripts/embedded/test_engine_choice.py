@@ -70,6 +70,9 @@ def test_the_name_is_the_users_to_choose(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"MODEL_BACKEND": "ray"}, False),
         ({"MODEL_BACKEND": "ray", "RAY_ENGINE": "vllm"}, True),
         ({"MODEL_BACKEND": "mock", "RAY_ENGINE": "vllm"}, False),
+        ({"MODEL_BACKEND": "vllm", "VLLM_BASE_URL": "http://127.0.0.1:8091/v1"}, True),
+        ({"MODEL_BACKEND": "vllm", "VLLM_BASE_URL": "http://gpu:8000/v1"}, False),
+        ({"MODEL_BACKEND": "ray", "RAY_ENGINE": "vllm", "RAY_BASE_URL": "http://gpu:8000/v1"}, False),
     ],
 )
 def test_when_vllm_is_needed(variables: dict[str, str], *, uses: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,13 @@ def test_ray_gets_two_gateways_behind_nginx(tmp_path: Path, monkeypatch: pytest.
     assert f"server 127.0.0.1:{ray.port} " in (topology / "upstreams.conf").read_text()
 
 
+@pytest.mark.parametrize("backend", ["ray", "vllm"])
+def test_an_engine_of_ones_own_is_used(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = {"MODEL_BACKEND": backend, f"{backend.upper()}_BASE_URL": "http://gpu:8000/v1"}
+    _, services = stages_with(tmp_path, monkeypatch, **address)
+    assert [service.name for service in services] == ["gateway"]
+
+
 def test_whoever_counts_more_gateways_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         _, services = stages_with(tmp_path, monkeypatch, MODEL_BACKEND="ray", GATEWAY_REPLICAS="6")
