@@ -24,11 +24,11 @@ _MISTRAL_7B: Mapping[str, Any] = {
 }
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # 24 GB (22.5 GiB), 125 TFLOP/s: 13.5 GiB of weights leave about 5 GiB of KV cache, or 40,000 tokens.
+    # CUDA shows 22.0 GiB; 125 TFLOP/s. Weights are 13.5 GiB, about 3.9 GiB are left for 32,000 tokens of KV cache.
     "mistral-7b-a10g": {
         **_MISTRAL_7B,
-        "gpu_memory_utilization": 0.85,  # 3.4 GiB for CUDA's context, graphs and fragmentation
-        "max_num_seqs": 256,  # 160 tokens each; what does not fit waits
+        "gpu_memory_utilization": 0.85,  # 3.3 GiB stay for what vLLM does not count, and other processes
+        "max_num_seqs": 256,  # 125 tokens each; what does not fit waits
         "max_num_batched_tokens": 1024,
         "long_prefill_token_threshold": 512,
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,3 +218,15 @@ def test_engines_on_one_machine_share_its_cores_and_compile_nothing_if_told_so()
         "TORCH_COMPILE_DISABLE": "1",
     }
     assert preset("mistral-7b-a10g").environment() == {"VLLM_NO_USAGE_STATS": "1"}
+
+
+def test_the_reference_page_has_every_field_with_its_default_and_what_it_must_be() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "vllm.md").read_text("utf-8")
+    for field in dataclasses.fields(VllmConfig):
+        assert f"| `{field.name}` |" in page
+        if field.name in ENGINE_CHECKS:
+            default = "" if field.default is dataclasses.MISSING else str(field.default).lower()
+            written = "nothing" if default in ("none", "()") else default
+            assert f"| `{field.name}` | {written} | {ENGINE_CHECKS[field.name].allowed} |" in page
+    for name in PRESETS:
+        assert f"`{name}`" in page
