@@ -179,6 +179,7 @@ def _arguments(settings: EngineSettings) -> dict[str, Any]:
         "preset": settings.preset,
         "model": settings.model,
         "set": dict(settings.set),
+        "check_timeout_s": settings.check_timeout_s,
     }
     return {name: value for name, value in arguments.items() if value}
 

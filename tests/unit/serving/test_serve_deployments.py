@@ -9,7 +9,8 @@ import pytest
 
 from serving.catalogue.base import Catalogue, EngineSpec
 from serving.catalogue.load import parse_catalogue
-from serving.serve_deployments import Ingress, ServeConfigError, engine_deployments, serve_config
+from serving.engine_settings import EngineSettings, engine_settings
+from serving.serve_deployments import EngineDeployment, Ingress, ServeConfigError, engine_deployments, serve_config
 
 MODEL = """\
   - name: {name}
@@ -46,7 +47,16 @@ def test_models_of_one_upstream_are_one_deployment() -> None:
         "kind": "mock",
         "models": ["accurate", "fast"],
         "embedding_models": ["embed"],
+        "check_timeout_s": 10.0,
     }
+
+
+def test_a_replica_reads_what_was_written() -> None:
+    settings = EngineSettings(
+        name="gpu", kind="vllm", models=("m",), preset="cpu-tiny", set={"max_num_seqs": 8}, check_timeout_s=3.0
+    )
+    config = serve_config([EngineDeployment(settings=settings)], ingress=Ingress())
+    assert engine_settings(json.loads(json.dumps(config["applications"][0]["args"]))) == settings
 
 
 def test_several_engines_are_each_at_the_path_of_their_address() -> None:
