@@ -46,7 +46,8 @@ class RayCluster:
         self._base = _free_block(_PORTS + _REPLICA_PORTS + _WORKER_PORTS)
         self.ingress_port = self._base
         self.ingress = f"http://127.0.0.1:{self._base}"
-        self._serve_api = f"http://127.0.0.1:{self._base + 6}/api/serve/applications/"
+        self.dashboard = f"http://127.0.0.1:{self._base + 6}"
+        self._serve_api = f"{self.dashboard}/api/serve/applications/"
         self._log = (self.folder / "ray.log").open("wb")
         self._process = subprocess.Popen(
             [venv / "bin" / "ray", *self._start_arguments(cpus)],
