@@ -43,9 +43,12 @@ class Target:
 
 
 class StreamChecker(Protocol):
-    """Reads one streamed answer. `frames` counts what came of it, so that a slow answer is known from none."""
+    """Reads one streamed answer."""
 
-    frames: int
+    @property
+    def frames(self) -> int:
+        """How much of it has come, so that a slow answer is known from none."""
+        ...
 
     def feed(self, data: bytes) -> None: ...
 

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,6 +35,16 @@ def pinned(cores: AbstractSet[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def move(pids: Iterable[int], cores: AbstractSet[int]) -> None:
+    """Let running processes have `cores` only; what they start later inherits that."""
+    for pid in pids:
+        with suppress(OSError):
+            threads = [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+            for thread in threads:
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread, cores)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +151,14 @@ def cpu_s(pid: int) -> float:
     """User and system time since the process started; 0 for a process that is gone."""
     fields = _stat_fields(pid)
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S if fields else 0.0
+
+
+def command_line(pid: int) -> str:
+    """Program and arguments, with blanks between them; empty for a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _stat_fields(pid: int) -> list[str]:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import uvloop
 
+from bench.cores import choose_cores
 from bench.figures import all_pass
 from bench.load import LoadError
 from bench.machine import describe_machine
 from bench.overhead import peers, report, servers
 from bench.overhead.measure import Effort
-from bench.overhead.run import RunResult, choose_cores, run
+from bench.overhead.run import RunResult, run
 from bench.processes import ProcessError
 from scripts.embedded.service import ServiceError
 

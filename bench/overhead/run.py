@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cores import Cores
 from bench.gateway import KEY
 from bench.load import LoadError
 from bench.overhead import peers, servers
@@ -23,7 +23,7 @@ from bench.overhead.measure import (
     UpstreamControl,
     discover,
 )
-from bench.processes import Child, Command, ProcessError
+from bench.processes import Child, Command
 from bench.stores import Stores, running_stores
 from scripts.embedded.ports import free_port
 
@@ -35,28 +35,12 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cores:
-    """The measured server has one core to itself; load generator, upstream and stores have the others."""
-
-    server: AbstractSet[int]
-    load: AbstractSet[int]
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """Per server its rounds, in order; and the phases that were not skipped."""
 
     rounds: dict[str, list[Round]]
     streams: dict[str, StreamsResult]
     memory: MemoryResult | None
-
-
-def choose_cores(available: AbstractSet[int]) -> Cores:
-    """The first core for the server, the second for the load: like machines give like results. Raises ProcessError."""
-    if len(available) < 2:  # one for each side
-        raise ProcessError("the benchmark needs two cores: one for the measured server, one for the load")
-    first, second, *_ = sorted(available)
-    return Cores(server={first}, load={second})
 
 
 class Bench:
