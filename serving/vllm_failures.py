@@ -16,20 +16,23 @@ from typing import Any
 _EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<type>\w*(?:Error|Exception|Interrupt))(?:: (?P<message>.*))?$")
 # Those that only say that another process has an exception, and name none.
 _ECHOES = ("EngineDeadError", "output_handler failed", "See root cause above", "Worker failed with error", "cancelled")
+# An orderly end leaves an EngineDeadError as well; these do not come with one.
+_DEATHS = ("engine core exited unexpectedly", "EngineCore encountered a fatal error")
+_ERROR = "ERROR: "
 _MAX_FILE_BYTES = 2**20
 
 
 def logging_config(default: Mapping[str, Any], *, errors: Path) -> dict[str, Any]:
-    """vLLM's own logging configuration (`vllm.logger.DEFAULT_LOGGING_CONFIG`) that also writes errors to a file."""
+    """`default`, which is vLLM's own (`vllm.logger.DEFAULT_LOGGING_CONFIG`); warnings and errors also go to a file."""
     config = copy.deepcopy(dict(default))
-    config["formatters"]["plain"] = {"format": "%(message)s"}
+    config["formatters"]["plain"] = {"format": "%(levelname)s: %(message)s"}
     config["handlers"]["errors"] = {
         "class": "logging.handlers.RotatingFileHandler",
         "filename": str(errors),
         # A server that runs for months must not fill the disk with what is read once.
         "maxBytes": _MAX_FILE_BYTES,
         "backupCount": 1,
-        "level": "ERROR",
+        "level": "WARNING",
         "formatter": "plain",
     }
     config["loggers"]["vllm"]["handlers"].append("errors")
@@ -38,18 +41,16 @@ def logging_config(default: Mapping[str, Any], *, errors: Path) -> dict[str, Any
 
 def engine_died(errors: str) -> bool:
     """Whether the engine ended while its server went on. `errors`: what the file holds."""
-    return "EngineDeadError" in errors
+    return any(death in errors for death in _DEATHS)
 
 
 def cause(errors: str) -> str | None:
     """The message of the first exception that is none's echo, else the first error; None if nothing was logged."""
-    lines = [line.rstrip() for line in errors.splitlines()]
-    exceptions = [found for line in lines if (found := _EXCEPTION.match(line))]
-    for found in exceptions:
-        if not any(echo in found.group() for echo in _ECHOES):
+    lines = [line.rstrip() for line in errors.splitlines() if not any(echo in line for echo in _ECHOES)]
+    for line in lines:
+        if found := _EXCEPTION.match(line):
             return _told(found["type"], found["message"])
-    plain = [line for line in lines if line and not line.startswith((" ", "Traceback", "vllm.")) and not _is_echo(line)]
-    return plain[0] if plain else None
+    return next((line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)), None)
 
 
 def sentence(error: BaseException) -> str:
@@ -63,8 +64,3 @@ def sentence(error: BaseException) -> str:
 def _told(kind: str, message: str | None) -> str:
     # A KeyError's message is its key alone.
     return f"{kind}: {message}" if message and kind == "KeyError" else message or kind
-
-
-def _is_echo(line: str) -> bool:
-    found = _EXCEPTION.match(line)
-    return found is not None or any(echo in line for echo in _ECHOES)

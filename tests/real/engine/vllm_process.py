@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,20 +22,36 @@ START_S = 600
 STOP_S = 60
 
 
+@dataclass(frozen=True, slots=True)
+class VllmProcess:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def last_line(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace").rstrip().rsplit("\n", 1)[-1]
+
+
 @contextmanager
 def vllm_server(model: Path, folder: Path, **settings: object) -> Iterator[str]:
     """Its root URL, while it serves `model`; `settings` are fields of VllmConfig. Its log is in `folder`."""
+    with vllm_process(model, folder, **settings) as running:
+        yield running.url
+
+
+@contextmanager
+def vllm_process(model: Path, folder: Path, **settings: object) -> Iterator[VllmProcess]:
+    """The same, for tests that end it themselves."""
     port = free_port()
-    command = [ENGINE_PYTHON, "-m", "serving.vllm_server", "--preset", "cpu-tiny", "--model", model, "--port", port]
-    for name, value in settings.items():
-        command += ["--set", f"{name}={json.dumps(value)}"]
     log = folder / "vllm.log"
     with log.open("wb") as opened:
-        process = subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=opened, stderr=opened)
+        process = subprocess.Popen(
+            vllm_command(model, port, **settings), cwd=ROOT, stdout=opened, stderr=subprocess.STDOUT
+        )
         try:
             url = f"http://127.0.0.1:{port}"
             _await_ready(url, process, log)
-            yield url
+            yield VllmProcess(url, process, log)
         finally:
             process.terminate()
             try:
@@ -42,6 +59,12 @@ def vllm_server(model: Path, folder: Path, **settings: object) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def vllm_command(model: Path, port: int, **settings: object) -> list[str]:
+    fields = [f"--set={name}={json.dumps(value)}" for name, value in settings.items()]
+    command = [ENGINE_PYTHON, "-m", "serving.vllm_server", "--preset", "cpu-tiny", "--model", model, "--port", port]
+    return [*map(str, command), *fields]
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -12,7 +12,7 @@ from serving.vllm_failures import cause, engine_died, logging_config, sentence
 
 # Shortened from vLLM 0.32.
 OUT_OF_MEMORY = """\
-WorkerProc hit an exception.
+ERROR: WorkerProc hit an exception.
 Traceback (most recent call last):
   File "vllm/v1/worker/cpu_worker.py", line 219, in determine_available_memory
     raise ValueError(
@@ -21,22 +21,25 @@ Traceback (most recent call last):
   File "vllm/v1/executor/multiproc_executor.py", line 1055, in _execute_worker
 ValueError: Available memory on node 0 (10.32/19.46 GiB) is less than requested memory for kv (838190.32 GiB).
 
-EngineCore failed to start.
+ERROR: EngineCore failed to start.
 Traceback (most recent call last):
   File "vllm/v1/engine/core.py", line 1482, in run_engine_core
 RuntimeError: Worker failed with error 'Available memory on node 0', please check the stack trace above
-Worker proc VllmWorker-0 died unexpectedly (exit code: None), shutting down executor.
+ERROR: Worker proc VllmWorker-0 died unexpectedly (exit code: None), shutting down executor.
 """
-KILLED = """\
-AsyncLLM output_handler failed.
+ENDED = """\
+ERROR: AsyncLLM output_handler failed.
 Traceback (most recent call last):
   File "vllm/v1/engine/core_client.py", line 1235, in get_output_async
     raise self._format_exception(outputs) from None
 vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.
 """
+KILLED = f"""\
+WARNING: [shutdown] MPClient: engine core exited unexpectedly; starting cleanup
+{ENDED}"""
 WORKER_KILLED = """\
-Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.
-EngineCore encountered a fatal error.
+ERROR: Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.
+ERROR: EngineCore encountered a fatal error.
 Traceback (most recent call last):
   File "vllm/v1/executor/multiproc_executor.py", line 301, in result
 RuntimeError: cancelled
@@ -51,12 +54,14 @@ RuntimeError: cancelled
             "Available memory on node 0 (10.32/19.46 GiB) is less than requested memory for kv (838190.32 GiB).",
         ),
         (
-            f"{WORKER_KILLED}{KILLED}",
+            f"{WORKER_KILLED}{ENDED}",
             "Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.",
         ),
         ("Traceback (most recent call last):\ntorch.OutOfMemoryError: CUDA out of memory.\n", "CUDA out of memory."),
         ("Traceback (most recent call last):\nMemoryError\n", "MemoryError"),
         ("Traceback (most recent call last):\nKeyError: 'model.norm'\n", "KeyError: 'model.norm'"),
+        ("WARNING: Triton is not installed.\nERROR: it is full\n", "it is full"),
+        ("WARNING: Triton is not installed.\n", None),
         ("", None),
     ],
 )
@@ -64,10 +69,15 @@ def test_the_cause_is_the_first_exception_that_is_not_an_echo(errors: str, expec
     assert cause(errors) == expected
 
 
-def test_an_engine_that_was_killed_leaves_only_echoes() -> None:
+@pytest.mark.parametrize("errors", [ENDED, KILLED])
+def test_an_engine_that_was_ended_leaves_only_echoes(errors: str) -> None:
+    assert cause(errors) is None
+
+
+def test_an_orderly_end_is_no_death() -> None:
+    assert not engine_died(ENDED)
     assert engine_died(KILLED)
-    assert cause(KILLED) is None
-    assert not engine_died(OUT_OF_MEMORY)
+    assert engine_died(f"{WORKER_KILLED}{ENDED}")
 
 
 def test_an_exception_becomes_one_line() -> None:
