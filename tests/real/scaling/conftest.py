@@ -25,6 +25,12 @@ connection.request("GET", sys.argv[2])
 print(connection.getresponse().status)
 """
 
+_ALIVE = """
+import ray
+ray.init(address="ray-head:6379", log_to_driver=False, logging_level="ERROR")
+print(sum(node["Alive"] for node in ray.nodes()))
+"""
+
 
 class Cluster:
     """The stack's containers, to be killed, cut off and brought back. Methods wait, so they run in threads."""
@@ -52,7 +58,11 @@ class Cluster:
         await asyncio.to_thread(self.wait_until_whole)
 
     def wait_until_whole(self) -> None:
-        """Every node has an ingress, which on a worker means a replica, and every gateway is ready."""
+        """The head counts every node, each has an ingress, which on a worker means a replica, and gateways are ready.
+
+        A node that was given up while it was cut off serves on until it hears of that, and then starts again.
+        """
+        self._eventually(self._all_nodes_are_alive, "the head counts all nodes", timeout_s=_RECOVERY_S)
         for service in (*WORKERS, "ray-head"):
             what = f"the ingress of {service} serves"
             self._eventually(lambda s=service: self.answers(s, "/-/healthz"), what, timeout_s=_RECOVERY_S)
@@ -63,6 +73,10 @@ class Cluster:
         """Whether what listens on port 8000 of a container answers 200."""
         status = self._compose.run(service, "python", "-c", _PROBE, "8000", path, check=False)
         return status.strip() == "200"
+
+    def _all_nodes_are_alive(self) -> bool:
+        counted = self._compose.run("ray-head", "python", "-c", _ALIVE, check=False)
+        return counted.strip().endswith(str(1 + len(WORKERS)))
 
     @property
     def _network(self) -> str:
