@@ -166,6 +166,8 @@ def _environment(node: RayNode, *, longest_request_s: float) -> dict[str, str]:
         "RAY_ADDRESS": "",
         # There is no other node that could take over; the gateways have let their streams end by then.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        # Nor is there another ingress meanwhile: three failed checks in a row are enough for a new one.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_ROTATION_MAX_BYTES": str(LIMIT_BYTES),
         "RAY_ROTATION_BACKUP_COUNT": str(KEPT_FILES),
     }
