@@ -24,7 +24,7 @@ print([application.name for application in config.applications])
 
 
 def serve_config(*options: str) -> str:
-    command = [RAY_VENV / "bin" / "python", "-m", "serving.serve_config", *options]
+    command = [str(RAY_VENV / "bin" / "python"), "-m", "serving.serve_config", *options]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
@@ -37,7 +37,7 @@ def serve_config(*options: str) -> str:
     ],
 )
 def test_rays_schema_takes_it(options: tuple[str, ...]) -> None:
-    command = [RAY_VENV / "bin" / "python", "-W", "error::UserWarning", "-c", READ]
+    command = [str(RAY_VENV / "bin" / "python"), "-W", "error::UserWarning", "-c", READ]
     read = subprocess.run(command, input=serve_config(*options), capture_output=True, text=True, check=False)
     assert read.returncode == 0, read.stderr
     assert read.stdout.strip() in ("['mock']", "['ray']")
@@ -47,9 +47,10 @@ def test_serve_deploy_takes_it(ray_cluster: Any, until: Callable[..., float], tm
     file = tmp_path / "serve.yaml"
     options = ("--models-file", "models.yaml", "--engine", "mock", "--ingress-port", str(ray_cluster.ingress_port))
     file.write_text(serve_config(*options, "--max-replicas", "1"), "utf-8")
-    environment = {**os.environ, "PATH": f"{RAY_VENV / 'bin'}:{os.environ['PATH']}"}
-    command = [RAY_VENV / "bin" / "serve", "deploy", "--address", ray_cluster.dashboard, file]
-    subprocess.run(command, check=True, capture_output=True, timeout=120, env=environment)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # it imports the autoscaling policy
+    command = [str(RAY_VENV / "bin" / "serve"), "deploy", "--address", ray_cluster.dashboard, str(file)]
+    deployed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment)
+    assert deployed.returncode == 0, deployed.stderr
     until(lambda: ray_cluster.application("mock").get("status") == "RUNNING", "the application to run")
     until(lambda: httpx.get(f"{ray_cluster.ingress}/v1/models").status_code == 200, "the ingress to know it")
     names = [model["id"] for model in httpx.get(f"{ray_cluster.ingress}/v1/models").json()["data"]]
