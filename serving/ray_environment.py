@@ -96,6 +96,10 @@ def _ingress(directory: Path, ports: IngressPorts, *, threads: int) -> dict[str,
         # A replica whose node is gone is left alone within two seconds; a refused connection goes elsewhere at once.
         "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        # A process before the last start answers one more request on each connection it kept, without health checks and
+        # with replicas that are gone: each of those costs a try of its own, and all seem to have nothing to do.
+        "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
+        "RAY_SERVE_HAPROXY_RETRIES": "10",
         "RAY_SERVE_HAPROXY_LOG_TARGET": _LOG_AND_NO_SPLICING,
     }
 
