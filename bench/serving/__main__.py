@@ -40,7 +40,10 @@ def main() -> int:
         cores = choose_cores(os.sched_getaffinity(0))
         for part in arguments.parts or _PARTS:
             machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
-            with _scratch_folder() as directory, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with (
+                _scratch_folder(keep=arguments.keep) as directory,
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
                 report = runner.run(_interruptible(_part(part, arguments, cores, directory)))
             packages = servers.package_versions("vllm" if part == "chain" else "ray")
             machine = dataclasses.replace(machine, packages=packages)
@@ -64,6 +67,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of hop and chain (%(default)s)")
     parser.add_argument("--seconds", type=float, help="length of each part of a round (hop 3, chain 12)")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results (bench/results)")
+    parser.add_argument("--keep", action="store_true", help="keep the logs of what was measured, and say where")
     parser.add_argument("--check", action="store_true", help="exit 1 if a goal is not met")
     return parser.parse_args()
 
@@ -95,7 +99,7 @@ def _write(report: Report, part: str, folder: Path, *, machine: Machine) -> None
 
 
 @contextmanager
-def _scratch_folder() -> Iterator[Path]:
+def _scratch_folder(*, keep: bool) -> Iterator[Path]:
     """For logs and data; it stays where the run failed."""
     folder = Path(tempfile.mkdtemp(prefix="bench-serving-"))
     try:
@@ -103,6 +107,8 @@ def _scratch_folder() -> Iterator[Path]:
     except (ProcessError, ServiceError, LoadError) as error:
         error.add_note(f"Logs: {folder}")
         raise
+    if keep:
+        _say(f"Logs: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -67,7 +67,8 @@ class Result:
     phases: tuple[Phase, ...]
     samples: tuple[Sample, ...]
     answers: tuple[Answer, ...]
-    failures: int
+    failed_at_s: tuple[float, ...]
+    """When the requests were sent that got no whole answer."""
     problems: tuple[str, ...]
 
 
@@ -94,7 +95,7 @@ class _Crowd:
     def __init__(self, target: Target, replicas: Replicas, progress: Progress) -> None:
         self.samples: list[Sample] = []
         self.answers: list[Answer] = []
-        self.failures = 0
+        self.failed_at_s: list[float] = []
         self.problems: list[str] = []
         self._target = target
         self._replicas = replicas
@@ -114,7 +115,7 @@ class _Crowd:
         self._users = phase.users
         plan = Plan(connections=phase.users, duration_s=phase.seconds)
         result = await closed_loop(self._target, plan, source=conversations)
-        self.failures += result.failures
+        self.failed_at_s += [stream.started_s - self._started_s for stream in conversations.streams if not stream.whole]
         self.problems += result.problems
         self.answers += [self._answer(phase, stream) for stream in conversations.streams if stream.whole]
 
@@ -132,7 +133,7 @@ class _Crowd:
             phases=tuple(phases),
             samples=tuple(self.samples),
             answers=tuple(self.answers),
-            failures=self.failures,
+            failed_at_s=tuple(self.failed_at_s),
             problems=tuple(self.problems),
         )
 

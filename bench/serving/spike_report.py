@@ -15,11 +15,11 @@ def figures(result: Result) -> list[Figure]:
     def one(name: str, unit: str, value: float, goal: Goal | None = None) -> Figure:
         return Figure(name=name, unit=unit, samples=(value,), goal=goal)
 
-    whole = len(result.answers)
+    whole, failed = len(result.answers), len(result.failed_at_s)
     spike = max(result.phases, key=lambda phase: phase.users)
     grown = _when(result, lambda replicas: replicas == MOST)
     found = [
-        one("requests that failed, or streams that were cut", f"of {whole + result.failures}", result.failures, _NONE),
+        one("requests that failed, or streams that were cut", f"of {whole + failed}", failed, _NONE),
         one(f"most replicas with {spike.users} users", "replicas", _most(result), Goal(at_least=MOST)),
         one("replicas at the end", "replicas", result.samples[-1].replicas, Goal(at_most=LEAST)),
     ]
@@ -44,12 +44,11 @@ def report(result: Result) -> Report:
         "replicas": [(sample.at_s, sample.replicas) for sample in result.samples],
     }
     plot = timeline(series, end_s=result.samples[-1].at_s)
-    problems = ["\n".join(f"- {problem}" for problem in result.problems)] if result.problems else []
     return Report(
         title="A spike of users",
         how=how,
         figures=figures(result),
-        parts=["## Along time", f"```\n{plot}\n```", "## What users saw", _phases(result), *problems],
+        parts=["## Along time", f"```\n{plot}\n```", "## What users saw", _phases(result), *_problems(result)],
         raw=result,
     )
 
@@ -67,6 +66,13 @@ def _phase(result: Result, phase: Phase) -> list[str]:
     first_ms = [answer.first_token_s * 1e3 for answer in answers]
     gap_ms = max(answer.longest_gap_s for answer in answers) * 1e3
     return [*counted, number(percentile(first_ms, 0.5)), number(percentile(first_ms, 0.95)), number(gap_ms)]
+
+
+def _problems(result: Result) -> list[str]:
+    if not result.failed_at_s:
+        return []
+    when = ", ".join(f"{at_s:.1f}" for at_s in result.failed_at_s)
+    return [f"Sent {when} s after the start and not answered whole:", "\n".join(f"- {one}" for one in result.problems)]
 
 
 def _most(result: Result) -> int:
