@@ -120,9 +120,12 @@ async def _drop(serving: asyncio.Future[None], *, within_s: float) -> None:
     not reach, as vLLM does for answers that are not streamed. Both know what to do when `receive` reports the
     departure, which it does by now; so that comes first, and cancellation is for those who did not listen.
     """
-    done, _ = await asyncio.wait({serving}, timeout=within_s)
-    if not done:
+    try:
+        await asyncio.wait({serving}, timeout=within_s)
+    finally:
+        # Also when this wait is cancelled in turn: nobody but it would ever end the work.
         serving.cancel()
+    if not serving.done():
         await asyncio.wait({serving}, timeout=within_s)
     if serving.done() and not serving.cancelled() and (error := serving.exception()) is not None:
         _log.debug("a request whose client was gone ended with %r", error)

@@ -158,6 +158,24 @@ async def test_an_engine_that_does_not_listen_is_cancelled(
     assert client.sent == []
 
 
+async def test_an_impatient_server_leaves_no_work_behind(
+    application: EngineApplication, engine: ScriptedEngine
+) -> None:
+    engine.listens = False
+    before = asyncio.all_tasks()
+    client = Client()
+    serving = asyncio.create_task(application({**SCOPE}, client.receive, client.send))
+    await asyncio.sleep(0.01)
+    (work,) = {task for task in asyncio.all_tasks() - before if "ScriptedEngine.__call__" in repr(task)}
+    serving.cancel()
+    await asyncio.sleep(0)
+    serving.cancel()  # while the engine still has time to notice
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    await asyncio.wait_for(asyncio.wait({work}), 5)
+    assert work.cancelled()
+
+
 async def test_a_dead_engine_ends_the_replica(
     application: EngineApplication, engine: ScriptedEngine, exits: list[int]
 ) -> None:
