@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +77,20 @@ def served_names(settings: Settings, *, vllm_base_url: str, name: str) -> tuple[
         if upstream.base_url == vllm_base_url
     }
     return tuple(sorted(names)) or (name,)
+
+
+def longest_request_s(settings: Settings, *, addresses: Mapping[str, str]) -> float:
+    """REQUEST_TIMEOUT_S, or what an upstream of the models file has in its place if that is more.
+
+    `addresses`: settings that say where the engine is, which a models file may name.
+    """
+    longest_s = settings.upstream.request_timeout_s
+    try:
+        catalogue = read_catalogue(replace(settings, variables={**settings.variables, **addresses}))
+    except CatalogueError:
+        return longest_s  # as above
+    own = (upstream.timeouts.request_s for model in catalogue.models for upstream in model.upstreams)
+    return max(longest_s, *(timeout_s for timeout_s in own if timeout_s is not None), 0.0)
 
 
 def gpu_names() -> list[str]:

@@ -10,6 +10,7 @@ from scripts.embedded.engine_choice import (
     VllmChoice,
     choose_vllm,
     gpu_names,
+    longest_request_s,
     served_names,
     starts_ray,
     starts_vllm,
@@ -105,7 +106,7 @@ def _ray(stack: StackSettings, ports: Ports) -> Engine:
         config_arguments=_serve_config_arguments(settings, vllm=vllm, name=name),
         environment={**stack.environment, **addresses, "PYTHONPATH": str(stack.root)},
         log_file=stack.log_dir / "ray.log",
-        longest_request_s=settings.upstream.request_timeout_s,
+        longest_request_s=longest_request_s(settings, addresses=addresses),
         start_timeout_s=_ENGINE_START_TIMEOUT_S if vllm else _RAY_START_TIMEOUT_S,
     )
     return Engine(services=[service], addresses=addresses)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.settings import Settings
-from scripts.embedded.engine_choice import starts_ray
+from scripts.embedded.engine_choice import longest_request_s, starts_ray
 from scripts.embedded.nginx_server import nginx_binary, nginx_service
 from scripts.embedded.nginx_topology import NginxTopology
 from scripts.embedded.probes import answers_http
@@ -56,7 +56,7 @@ def gateway_services(stack: StackSettings, ports: Ports, addresses: Mapping[str,
     if not starts_ray(stack.settings):
         return services
     # Stopped after the gateways, which may still need the engine behind it to end their streams.
-    return [_nginx(stack, ports, gateways), *services]
+    return [_nginx(stack, ports, gateways, addresses), *services]
 
 
 def _gateway(stack: StackSettings, address: GatewayAddress, *, count: int, addresses: Mapping[str, str]) -> Service:
@@ -79,7 +79,9 @@ def _gateway(stack: StackSettings, address: GatewayAddress, *, count: int, addre
     )
 
 
-def _nginx(stack: StackSettings, ports: Ports, gateways: Sequence[GatewayAddress]) -> Service:
+def _nginx(
+    stack: StackSettings, ports: Ports, gateways: Sequence[GatewayAddress], addresses: Mapping[str, str]
+) -> Service:
     settings = stack.settings
     topology = NginxTopology(
         edge=_joined(settings.gateway.gateway_host, settings.gateway.gateway_port),
@@ -87,7 +89,7 @@ def _nginx(stack: StackSettings, ports: Ports, gateways: Sequence[GatewayAddress
         inside=_joined(LOOPBACK, ports.nginx),
         ray_ingresses=[_joined(LOOPBACK, RayPorts(first=ports.ray).ingress)],
         max_body_bytes=settings.gateway.max_body_bytes,
-        silence_s=math.ceil(settings.upstream.request_timeout_s) + _SILENCE_MARGIN_S,
+        silence_s=math.ceil(longest_request_s(settings, addresses=addresses)) + _SILENCE_MARGIN_S,
         access_log=Path("/dev/stdout"),
     )
     return nginx_service(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings, VllmPreset, setting_names
-from scripts.embedded.engine_choice import TINY_MODEL, choose_vllm, served_names, uses_vllm
+from scripts.embedded.engine_choice import TINY_MODEL, choose_vllm, longest_request_s, served_names, uses_vllm
 from serving.catalogue.defaults import MISTRAL
 from serving.vllm_config import PRESETS
 
@@ -107,3 +107,18 @@ def test_a_models_file_that_is_wrong_is_the_gateways_to_report(tmp_path: Path, m
     models.write_text("models: 7\n")
     settings = load(monkeypatch, MODEL_BACKEND="vllm", MODELS_FILE=str(models))
     assert served_names(settings, vllm_base_url=URL, name="tiny") == ("tiny",)
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "longest_s"),
+    [("", 100.0), (", timeouts: {request_s: 50}", 100.0), (", timeouts: {request_s: 1800}", 1800.0)],
+)
+def test_the_longest_request_may_be_that_of_an_upstream(
+    timeouts: str, longest_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = f'{{name: a, base_url: "http://127.0.0.1:${{NGINX_PORT}}/v1"{timeouts}}}'
+    models = tmp_path / "models.yaml"
+    models.write_text(f"models: [{{name: fast, {_CHAT}, upstreams: [{upstream}]}}]\n")
+    settings = load(monkeypatch, MODEL_BACKEND="ray", MODELS_FILE=str(models), REQUEST_TIMEOUT_S="100")
+    assert longest_request_s(settings, addresses={"NGINX_PORT": "8080"}) == longest_s
+    assert longest_request_s(settings, addresses={}) == 100.0  # the file names a variable that is not there
