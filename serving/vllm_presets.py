@@ -15,7 +15,7 @@ _MISTRAL_7B: Mapping[str, Any] = {
     "model": "mistralai/Mistral-7B-Instruct-v0.3",
     "served_model_names": ("mistral-7b",),
     "dtype": "bfloat16",  # what the weights are stored in
-    "max_model_len": 8192,  # of 32,768 that it could: a prompt's KV cache is 1 GiB then, and four fit beside each other
+    "max_model_len": 8192,  # of 32,768 that it could: a prompt's KV cache is 1 GiB then: three fit on an A10G
     "max_output_tokens": 2048,  # a minute of one stream
     "block_size": 16,  # the shortest that attention kernels take, so the most of a shared prefix is found again
     "enable_prefix_caching": True,
@@ -24,7 +24,8 @@ _MISTRAL_7B: Mapping[str, Any] = {
 }
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # CUDA shows 22.0 GiB; 125 TFLOP/s. Weights are 13.5 GiB, about 3.9 GiB are left for 32,000 tokens of KV cache.
+    # CUDA shows 22.0 GiB; 125 TFLOP/s. Weights are 13.5 GiB, about 3.9 GiB are left for 32,000 tokens of KV cache:
+    # what serving/tools/estimate_gpu_memory.py comes to, as for the others.
     "mistral-7b-a10g": {
         **_MISTRAL_7B,
         "gpu_memory_utilization": 0.85,  # 3.3 GiB stay for what vLLM does not count, and other processes
@@ -32,7 +33,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_num_batched_tokens": 1024,
         "long_prefill_token_threshold": 512,
     },
-    # 80 GB, 312 TFLOP/s: 57 GiB of KV cache, or 460,000 tokens.
+    # 80 GB, 312 TFLOP/s: 56 GiB of KV cache, or 460,000 tokens.
     "mistral-7b-a100": {
         **_MISTRAL_7B,
         "gpu_memory_utilization": 0.90,  # the rest is twice what it is on an A10G
@@ -40,7 +41,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_num_batched_tokens": 2048,
         "long_prefill_token_threshold": 1024,
     },
-    # 80 GB, 990 TFLOP/s: as much memory as an A100, three times as fast.
+    # 80 GB, 990 TFLOP/s: as much memory as an A100, three times as fast. Larger steps leave 55 GiB.
     "mistral-7b-h100": {
         **_MISTRAL_7B,
         "gpu_memory_utilization": 0.90,

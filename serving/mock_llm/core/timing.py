@@ -8,8 +8,9 @@ Where the defaults come from:
   62.5 TFLOP/s (90 % of the 70 TFLOP/s on the A10G's own sheet, so on the fast side): 0.23 ms a token, about 4,300
   prompt tokens a second.
 - KV cache: 32 layers x 8 KV heads x 128 values x 2 (key, value) x 2 bytes = 128 KiB a token; reading it takes 0.22 us.
-- Memory: 22.5 GiB (24 GB as the driver reports them) x 0.85 (`gpu_memory_utilization`) - 13.5 GiB weights - 0.6 GiB
-  activations and graphs = 5.0 GiB / 2 MiB a block of 16 tokens = 2,560 blocks = 40,960 tokens.
+- Memory: 22.5 GiB x 0.85 (`gpu_memory_utilization`) - 13.5 GiB weights - 0.6 GiB
+  activations and graphs = 5.0 GiB / 2 MiB a block of 16 tokens = 2,560 blocks = 40,960 tokens. Generous: CUDA shows
+  22.0 GiB, and with its own context about 3.9 GiB stay (serving/tools/estimate_gpu_memory.py).
 - Overhead: 2 ms a step for scheduling, launching and sampling, and 20 us for each sequence in it. An estimate.
 """
 
