@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from serving.vllm_presets import PRESETS
 
 # Of no interest here but for its path: nobody is called.
 _ADDRESS = "http://127.0.0.1/v1"
+# For the same reason keys need not be set, as on a Ray node, which has none of the gateway's.
+_KEY_NAME = re.compile(r"""api_key_env["']?\s*:\s*["']?(\w+)""")
+_NO_KEY = "not-needed-here"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,8 +92,16 @@ def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
 
 def _catalogue(options: argparse.Namespace) -> Catalogue:
     if options.models_file is not None:
-        return load_catalogue(options.models_file, variables=os.environ)
+        return load_catalogue(options.models_file, variables=_variables(options.models_file))
     return default_catalogue("ray", base_url=_ADDRESS, model=options.served_model_name)
+
+
+def _variables(models_file: Path) -> dict[str, str]:
+    try:
+        keys = _KEY_NAME.findall(models_file.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        keys = []  # whoever reads the file next says why it cannot be read
+    return {**os.environ, **{name: _NO_KEY for name in keys if not os.environ.get(name)}}
 
 
 def _engine(options: argparse.Namespace) -> EngineSpec | None:

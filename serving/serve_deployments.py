@@ -27,6 +27,8 @@ _HEALTH_CHECK_MARGIN_S = 5.0
 # MockLLM's replicas share the machine's cores with everything else; this only bounds how many Ray starts.
 _MOCK_CPUS = 0.25
 _REFUSED_FOR_S = 1
+_LARGEST_PORT = 65_535
+_LONGEST_S = 86_400
 
 
 class ServeConfigError(ValueError):
@@ -52,6 +54,15 @@ class Ingress:
     host: str = "127.0.0.1"
     port: int = 8000
     longest_request_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Raises ServeConfigError."""
+        if not 1 <= self.port <= _LARGEST_PORT:
+            raise ServeConfigError(f"ingress port is {self.port}: must be 1 to {_LARGEST_PORT}")
+        if not 0 < self.longest_request_s <= _LONGEST_S:
+            raise ServeConfigError(
+                f"longest_request_s is {self.longest_request_s}: must be above 0 and at most {_LONGEST_S:,}"
+            )
 
 
 def serve_config(

@@ -54,6 +54,21 @@ def test_the_environment_fills_in_addresses(
     assert application["route_prefix"] == "/mock"
 
 
+@pytest.mark.parametrize("key", ["api_key_env: HOSTED_KEY", '"api_key_env": "HOSTED_KEY"'])
+def test_keys_of_other_upstreams_are_not_needed(
+    key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOSTED_KEY", raising=False)
+    chat = "version: '1', kind: chat, context_tokens: 8192, price: {prefill: 1, decode: 1, cached: 1}"
+    own = "{name: own, base_url: 'http://nginx/v1', engine: {kind: mock}}"
+    hosted = f"{{name: hosted, base_url: 'https://models.example/v1', {key}}}"
+    file = tmp_path / "models.yaml"
+    file.write_text(f"models: [{{name: fast, {chat}, upstreams: [{own}, {hosted}]}}]\n")
+    main(["--models-file", str(file)])
+    (application,) = yaml.safe_load(capsys.readouterr().out)["applications"]
+    assert application["name"] == "own"
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -65,6 +80,9 @@ def test_the_environment_fills_in_addresses(
         (["--engine", "mock", "--min-replicas", "9"], "min_replicas is 9"),
         (["--engine", "mock", "--max-replicas-per-node", "0"], "max_replicas_per_node is 0"),
         (["--engine", "mock", "--clock-start", "monday"], "clock_start is 'monday'"),
+        (["--engine", "mock", "--ingress-port", "99999"], "ingress port is 99999: must be 1 to 65535"),
+        (["--engine", "mock", "--longest-request-s", "-1"], "longest_request_s is -1.0: must be above 0"),
+        (["--engine", "mock", "--longest-request-s", "nan"], "longest_request_s is nan: must be above 0"),
     ],
 )
 def test_it_ends_with_a_sentence(options: list[str], sentence: str) -> None:
