@@ -4,8 +4,8 @@
 #
 #   head.sh OPTION...     the options of `python -m serving.serve_config`, which says what is deployed
 #
-# MODELS_FILE, VLLM_PRESET, VLLM_MODEL, RAY_MARKET_HOURS are read too. RAY_SERVE_CONFIG: a Serve config file to deploy
-# instead.
+# MODELS_FILE, UPSTREAM_MODEL, VLLM_PRESET, VLLM_MODEL, RAY_MARKET_HOURS are read too. RAY_SERVE_CONFIG: a Serve config
+# file to deploy instead.
 set -eu
 . deploy/ray/environment.sh
 
@@ -30,6 +30,7 @@ else
     if [ -n "${MODELS_FILE:-}" ]; then set -- "$@" --models-file "$MODELS_FILE"; fi
     if [ -n "${VLLM_PRESET:-}" ]; then set -- "$@" --preset "$VLLM_PRESET"; fi
     if [ -n "${VLLM_MODEL:-}" ]; then set -- "$@" --model "$VLLM_MODEL"; fi
+    if [ -n "${UPSTREAM_MODEL:-}" ]; then set -- "$@" --served-model-name "$UPSTREAM_MODEL"; fi
     if [ "${RAY_MARKET_HOURS:-true}" = false ]; then set -- "$@" --no-market-hours; fi
     python -m serving.serve_config --ingress-host 0.0.0.0 --longest-request-s "${REQUEST_TIMEOUT_S:-600}" "$@" \
         >"$CONFIGURATION"

@@ -109,6 +109,13 @@ def test_serve_takes_the_options_that_the_head_is_given(capsys: pytest.CaptureFi
     assert deployment["autoscaling_config"]["max_replicas"] <= places * workers
 
 
+def test_the_head_is_given_what_its_script_reads() -> None:
+    read = set(re.findall(r"\$\{(\w+):-", (ROOT / "deploy" / "ray" / "head.sh").read_text()))
+    assert "UPSTREAM_MODEL" in read  # the gateways' name for the engine is the engine's
+    only_by_hand = {"RAY_SERVE_CONFIG", "RAY_OBJECT_STORE_BYTES"}
+    assert read - only_by_hand <= SERVICES["ray-head"]["environment"].keys()
+
+
 def test_every_node_of_the_cluster_is_told_the_same() -> None:
     shared = COMPOSE["x-ray"]["environment"]
     for name in NODES:
