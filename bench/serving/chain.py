@@ -35,7 +35,7 @@ _ENGINE_PROCESSES = ("VLLM::EngineCore", "VLLM::Worker")
 _FALLS_ASLEEP_S = 1.2
 # As many as it takes for the streams, which begin together, to be at different places.
 _SETTLING_S = 2.0
-_SHORT = 4
+_SHORT = 8
 _RUN_PROMPTS = 100_000
 _ANSWER_TOKENS = (32, 96)
 
@@ -132,9 +132,9 @@ async def _round(subject: Subject, seconds: float, idle: AbstractSet[int], numbe
     window = (started_s + min(_SETTLING_S, seconds / 4), started_s + seconds)
     gaps_s = [gap for stream in many for gap in stream.gaps_s()]
     return Round(
-        first_token_ms_1=_median_ms(stream.first_token_s for stream in one),
+        first_token_ms_1=_median_ms(_first_tokens_s(one)),
         gap_ms_1=_median_ms(gap for stream in one for gap in stream.gaps_s()),
-        first_token_ms_16=_median_ms(stream.first_token_s for stream in many),
+        first_token_ms_16=_median_ms(_first_tokens_s(many)),
         gap_ms_16=_median_ms(gaps_s),
         gap_p99_ms_16=percentile(gaps_s, 0.99) * 1e3,
         tokens_per_s=sum(stream.tokens_between(*window) for stream in many) / (window[1] - window[0]),
@@ -147,6 +147,10 @@ async def _round(subject: Subject, seconds: float, idle: AbstractSet[int], numbe
 
 def _cpu_s(pids: Iterable[int]) -> float:
     return sum(cpu_s(pid) for pid in pids)
+
+
+def _first_tokens_s(streams: Iterable[TokenStream]) -> list[float]:
+    return [stream.first_token_s for stream in streams if stream.first_token_s is not None]
 
 
 def _median_ms(samples_s: Iterable[float]) -> float:

@@ -34,8 +34,9 @@ class Conversations:
             # The number comes first: with a common beginning, a prefix cache would do part of the work.
             "messages": [{"role": "user", "content": f"{number:08d} {_QUESTION}"}],
             "max_tokens": tokens,
-            "temperature": 0,
+            # An end that the engine chose itself would be a token without text.
             "ignore_eos": True,
+            "min_tokens": tokens,
         }
         if self.streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}

@@ -58,7 +58,7 @@ class Answer:
     phase: str
     started_s: float
     ended_s: float
-    first_token_s: float
+    first_token_s: float | None
     longest_gap_s: float
 
 

@@ -61,9 +61,9 @@ def _phases(result: Result) -> str:
 def _phase(result: Result, phase: Phase) -> list[str]:
     answers = [answer for answer in result.answers if answer.phase == phase.name]
     counted = [phase.name, str(phase.users), f"{phase.seconds:g}", str(len(answers))]
-    if not answers:
+    first_ms = [answer.first_token_s * 1e3 for answer in answers if answer.first_token_s is not None]
+    if not first_ms:
         return [*counted, "-", "-", "-"]
-    first_ms = [answer.first_token_s * 1e3 for answer in answers]
     gap_ms = max(answer.longest_gap_s for answer in answers) * 1e3
     return [*counted, number(percentile(first_ms, 0.5)), number(percentile(first_ms, 0.95)), number(gap_ms)]
 

@@ -37,9 +37,9 @@ class TokenStream:
         return len(self.arrivals_s)
 
     @property
-    def first_token_s(self) -> float:
-        """From the request to the first piece of text."""
-        return self.arrivals_s[0] - self.started_s
+    def first_token_s(self) -> float | None:
+        """From the request to the first piece of text; None where no token had any, as random weights have it."""
+        return self.arrivals_s[0] - self.started_s if self.arrivals_s else None
 
     def gaps_s(self) -> list[float]:
         """Between one piece and the next."""
@@ -70,8 +70,6 @@ class TokenStream:
             return f"the stream ended without a finish reason after {self.frames} pieces"
         if self._completion_tokens != self.tokens:
             return f"{self.tokens} tokens were asked for, {self._completion_tokens} came ({self._finish_reason})"
-        if not self.frames:
-            return "the stream has no text"
         return None if self._done else "the stream ended without [DONE]"
 
     def _take(self, payload: bytes, now_s: float) -> None:
