@@ -79,6 +79,17 @@ def served_names(settings: Settings, *, vllm_base_url: str, name: str) -> tuple[
     return tuple(sorted(names)) or (name,)
 
 
+def replica_bounds(settings: Settings, *, vllm: VllmChoice | None, gpus: Sequence[str]) -> tuple[int, int]:
+    """Replicas at the least and at the most: what the settings say, but no more of vLLM than there are GPUs.
+
+    A preset's engine takes a whole one. A replica that finds none would keep its application from being ready.
+    """
+    least, most = settings.engine.ray_min_replicas, settings.engine.ray_max_replicas
+    if vllm is not None and vllm.preset is not VllmPreset.CPU_TINY:
+        most = min(most, max(1, len(gpus)))
+    return min(least, most), most
+
+
 def longest_request_s(settings: Settings, *, addresses: Mapping[str, str]) -> float:
     """REQUEST_TIMEOUT_S, or what an upstream of the models file has in its place if that is more.
 

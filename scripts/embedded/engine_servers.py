@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.settings import ModelBackend, Settings
@@ -11,6 +12,7 @@ from scripts.embedded.engine_choice import (
     choose_vllm,
     gpu_names,
     longest_request_s,
+    replica_bounds,
     served_names,
     starts_ray,
     starts_vllm,
@@ -88,7 +90,8 @@ def _vllm(stack: StackSettings, ports: Ports) -> Engine:
 
 def _ray(stack: StackSettings, ports: Ports) -> Engine:
     settings = stack.settings
-    vllm = choose_vllm(settings, data_dir=stack.data_dir, gpus=gpu_names()) if uses_vllm(settings) else None
+    gpus = gpu_names() if uses_vllm(settings) else []
+    vllm = choose_vllm(settings, data_dir=stack.data_dir, gpus=gpus) if uses_vllm(settings) else None
     name = vllm.name if vllm else settings.models.upstream_model or _MOCK_MODEL
     # A models file may say ${NGINX_PORT}: with several engines each has its own path there.
     addresses = {
@@ -103,7 +106,7 @@ def _ray(stack: StackSettings, ports: Ports) -> Engine:
             ports=RayPorts(first=ports.ray),
             cpus=_CPUS,
         ),
-        config_arguments=_serve_config_arguments(settings, vllm=vllm, name=name),
+        config_arguments=_serve_config_arguments(settings, vllm=vllm, gpus=gpus, name=name),
         environment={**stack.environment, **addresses, "PYTHONPATH": str(stack.root)},
         log_file=stack.log_dir / "ray.log",
         longest_request_s=longest_request_s(settings, addresses=addresses),
@@ -112,7 +115,9 @@ def _ray(stack: StackSettings, ports: Ports) -> Engine:
     return Engine(services=[service], addresses=addresses)
 
 
-def _serve_config_arguments(settings: Settings, *, vllm: VllmChoice | None, name: str) -> list[str]:
+def _serve_config_arguments(
+    settings: Settings, *, vllm: VllmChoice | None, gpus: Sequence[str], name: str
+) -> list[str]:
     engine = settings.engine
     arguments = ["--engine", engine.ray_engine.value]
     if settings.models.models_file is not None:
@@ -123,5 +128,6 @@ def _serve_config_arguments(settings: Settings, *, vllm: VllmChoice | None, name
         arguments += ["--preset", vllm.preset.value, "--model", vllm.model]
     else:
         arguments += ["--set", f"time_scale={settings.embedded.mock_time_scale}"]
-    arguments += ["--min-replicas", str(engine.ray_min_replicas), "--max-replicas", str(engine.ray_max_replicas)]
+    least, most = replica_bounds(settings, vllm=vllm, gpus=gpus)
+    arguments += ["--min-replicas", str(least), "--max-replicas", str(most)]
     return [*arguments, "--market-hours" if engine.ray_market_hours else "--no-market-hours"]

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings, VllmPreset, setting_names
-from scripts.embedded.engine_choice import TINY_MODEL, choose_vllm, longest_request_s, served_names, uses_vllm
+from scripts.embedded.engine_choice import (
+    TINY_MODEL,
+    choose_vllm,
+    longest_request_s,
+    replica_bounds,
+    served_names,
+    uses_vllm,
+)
 from serving.catalogue.defaults import MISTRAL
 from serving.vllm_config import PRESETS
 
@@ -122,3 +129,22 @@ def test_the_longest_request_may_be_that_of_an_upstream(
     settings = load(monkeypatch, MODEL_BACKEND="ray", MODELS_FILE=str(models), REQUEST_TIMEOUT_S="100")
     assert longest_request_s(settings, addresses={"NGINX_PORT": "8080"}) == longest_s
     assert longest_request_s(settings, addresses={}) == 100.0  # the file names a variable that is not there
+
+
+@pytest.mark.parametrize(
+    ("gpus", "variables", "bounds"),
+    [
+        ([], {}, (2, 4)),
+        (["NVIDIA A10G"], {}, (1, 1)),
+        (["NVIDIA A10G"] * 3, {}, (2, 3)),
+        (["NVIDIA A10G"] * 8, {}, (2, 4)),
+        (["NVIDIA A10G"], {"VLLM_PRESET": "cpu-tiny"}, (2, 4)),
+    ],
+)
+def test_vllm_gets_no_more_replicas_than_there_are_gpus(
+    gpus: list[str], variables: dict[str, str], bounds: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(monkeypatch, MODEL_BACKEND="ray", RAY_ENGINE="vllm", RAY_MIN_REPLICAS="2", **variables)
+    vllm = choose_vllm(settings, data_dir=DATA_DIR, gpus=gpus)
+    assert replica_bounds(settings, vllm=vllm, gpus=gpus) == bounds
+    assert replica_bounds(settings, vllm=None, gpus=gpus) == (2, 4)
