@@ -23,11 +23,19 @@ def check_origin(scope: Scope, allowed: frozenset[str]) -> None:
     if origin is None or "*" in allowed or origin.lower() in allowed:
         return
     host = single_header(scope, b"host")
-    if host is None or urlsplit(origin.lower()).netloc != host.lower():
+    if not host or _host_of(origin) != host.lower():
         raise ForeignOrigin(
             "pages of this origin may not open a WebSocket here: WEBSOCKET_ALLOWED_ORIGINS names those that may",
             param="Origin",
         )
+
+
+def _host_of(origin: str) -> str | None:
+    """With the port, as a Host header has it; None of what is no URL, such as an address with half a bracket."""
+    try:
+        return urlsplit(origin.lower()).netloc
+    except ValueError:
+        return None
 
 
 def offered_token(scope: Scope) -> str | None:

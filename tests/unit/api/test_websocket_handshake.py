@@ -42,12 +42,19 @@ def test_pages_that_may(origin: str, host: str, setting: str) -> None:
         ("", "", ""),
         ("api.example.com", "api.example.com", ""),
         ("https://user@api.example.com", "api.example.com", ""),
+        ("http://[api.example.com", "api.example.com", ""),
+        ("http://[::1", "[::1]", "https://chat.example.com"),
     ],
 )
 def test_pages_that_may_not(origin: str, host: str, setting: str) -> None:
     headers = {"origin": origin, "host": host} if host else {"origin": origin}
     with pytest.raises(ForeignOrigin):
         check_origin(scope(**headers), allowed_origins(setting))
+
+
+def test_an_origin_without_a_host_is_not_that_of_an_empty_host_header() -> None:
+    with pytest.raises(ForeignOrigin):
+        check_origin(scope(origin="null", host=""), frozenset())
 
 
 def test_what_is_no_browser_sends_no_origin() -> None:
