@@ -30,9 +30,6 @@ from serving.types import Endpoint, Reply, StreamReply, WholeReply
 
 logger = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-# A client that has stopped reading must not keep a task alive for words that it will not see.
-LAST_WORDS_S = 2.0
-
 SendText = Callable[[str], Awaitable[None]]
 """Sends one message; waits while the client reads too slowly. Raises ClientGone."""
 StopReason = Literal["cancelled", "shutdown"]
@@ -61,6 +58,7 @@ class SocketRequest:
         self._body = body
         self._events = Events(request_id)
         self._stopped: StopReason | None = None
+        self._has_ended = False
         self._task: asyncio.Task[None] | None = None
         self._call = Call(
             endpoint=context.endpoint,
@@ -74,7 +72,8 @@ class SocketRequest:
 
     def stop(self, reason: StopReason) -> None:
         """Let the engine go at once, and say so to the client if it is still there."""
-        if self._stopped is None:
+        # One that has ended may still wait to tell a slow client how: it has nothing left to let go.
+        if self._stopped is None and not self._has_ended:
             self._stopped = reason
             if self._task is not None:  # one that has not begun looks for itself
                 self._task.cancel()
@@ -85,9 +84,11 @@ class SocketRequest:
         try:
             last = await self._serve()
         finally:
+            self._has_ended = True
             self._observe()
         if last is not None:
-            with suppress(ClientGone, TimeoutError), Deadline(asyncio.get_running_loop().time() + LAST_WORDS_S):
+            # For as long as the connection is there: a client would wait for ever for a last event that was dropped.
+            with suppress(ClientGone):
                 await self._send(last)
 
     async def _serve(self) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,12 +15,14 @@ from api.connection import ClientGone
 from api.errors import ApiError, InvalidRequest, Overloaded, TooManyRunning, Unauthenticated
 from api.websocket_messages import Events, parse_message
 from api.websocket_protocol import SHUTDOWN
-from api.websocket_request import LAST_WORDS_S, RequestContext, SocketRequest, StopReason
+from api.websocket_request import RequestContext, SocketRequest, StopReason
 from resilience.deadline import Deadline
 
 logger = logging.getLogger(__name__)
 # Enough for an agent's parallel steps. They share one connection, so a client that reads slowly slows them all.
 MAX_RUNNING = 8
+# A client that has stopped reading must not keep its connection open for words that it will not see.
+_LAST_WORDS_S = 2.0
 # Close codes of RFC 6455 and its registry.
 _NORMAL, _UNSUPPORTED_DATA, _ABNORMAL, _POLICY_VIOLATION, _SERVICE_RESTART = 1000, 1003, 1006, 1008, 1012
 
@@ -39,6 +40,7 @@ class SocketSession:
         self._running: dict[str, SocketRequest] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._receiver: asyncio.Task[None] | None = None
         self.requests = 0
         """Taken on; `refused` messages are not among them."""
         self.refused = 0
@@ -48,16 +50,23 @@ class SocketSession:
     async def run(self) -> None:
         """Returns when the connection is closed and nothing runs for it any more; a cancellation is shutdown's."""
         try:
-            while self.close_code is None:
-                await self._take(await self._receive())
+            await self._take_messages()
         except ClientGone:
             self._closed(_ABNORMAL)
         except asyncio.CancelledError:
-            await self._stop_all("shutdown")
+            await self._stop_all("shutdown" if self.close_code is None else "cancelled")
             await self._close(_SERVICE_RESTART, "the gateway is shutting down")
         finally:
             self._idle_timer.cancel()
             await self._stop_all("cancelled")
+
+    async def _take_messages(self) -> None:
+        self._receiver = asyncio.current_task()
+        try:
+            while self.close_code is None:
+                await self._take(await self._receive())
+        finally:
+            self._receiver = None
 
     async def _take(self, message: Message) -> None:
         match message["type"]:
@@ -123,8 +132,14 @@ class SocketSession:
         """Wakes `run` too: the server says then that the connection is closed."""
         if self.close_code is None:
             self._closed(code)
-            with suppress(OSError), Deadline(self._loop.time() + LAST_WORDS_S):
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            try:
+                with Deadline(self._loop.time() + _LAST_WORDS_S):
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            except TimeoutError:  # of a close that was not sent the server says nothing
+                if self._receiver is not None and self._receiver is not asyncio.current_task():
+                    self._receiver.cancel()
+            except OSError:
+                pass  # the client is gone already
 
     def _closed(self, code: int) -> None:
         self.close_code = code if self.close_code is None else self.close_code
@@ -149,8 +164,11 @@ class SocketSession:
     async def _stop_all(self, reason: StopReason) -> None:
         for request in self._running.values():
             request.stop(reason)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        late = set(self._tasks)
+        while late:
+            _, late = await asyncio.wait(late, timeout=_LAST_WORDS_S)
+            for task in late:
+                task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -27,6 +27,8 @@ class Client:
         self.incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Message] = asyncio.Queue()
         self.gone = False
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.incoming.put_nowait({"type": "websocket.connect"})
 
     async def receive(self) -> Message:
@@ -35,6 +37,7 @@ class Client:
     async def send(self, message: Message) -> None:
         if self.gone:
             raise OSError("the client is gone")
+        await self.reads.wait()
         if message["type"] == "websocket.close":
             self.incoming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
         self.outgoing.put_nowait(message)
@@ -82,7 +85,10 @@ async def connected(
     accepted = await client.message()
     assert accepted["type"] == "websocket.accept"
     yield client, task
-    await asyncio.wait_for(task, 10)
+    # `wait_for` would cancel it, and a session ends in peace when it is cancelled.
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    await task
     assert asyncio.all_tasks() == before
     assert house.holds_nothing
     assert b"gateway_websockets 0.0\n" in house.metrics.exposition()
@@ -90,6 +96,12 @@ async def connected(
 
 async def stopped(house: House) -> None:
     await asyncio.wait_for(house.journal.stopped.wait(), 10)
+
+
+async def timed_out(house: House) -> None:
+    async with asyncio.timeout(10):
+        while b'outcome="upstream_timeout"' not in house.metrics.exposition():  # noqa: ASYNC110 - metrics have no event
+            await asyncio.sleep(0.01)
 
 
 def rows(house: House) -> list[str]:
@@ -182,6 +194,38 @@ async def test_a_key_that_is_not_accepted_any_more_ends_the_connection() -> None
         last = await client.last()
         assert (last["status"], last["error"]["code"]) == (401, "invalid_api_key")
         assert (await client.message())["code"] == 1008
+
+
+async def test_a_client_that_reads_late_is_told_how_its_request_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.websocket_session._LAST_WORDS_S", 0.01)
+    house = House([[CHUNK]], journal=Journal(stop_at="guard"))
+    async with connected(house, timeout_s=0.05) as (client, _):
+        client.reads.clear()
+        client.request("r1")
+        await timed_out(house)
+        client.say({"type": "cancel", "request_id": "r1"})  # comes too late, and must not take the answer's place
+        await asyncio.sleep(0.05)
+        client.reads.set()
+        last = await client.last()
+        assert (last["request_id"], last["error"]["code"]) == ("r1", "upstream_timeout")
+        client.leave()
+
+
+async def test_a_connection_ends_whose_client_does_not_read_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.websocket_session._LAST_WORDS_S", 0.01)
+    house = House([[CHUNK]])
+    async with connected(house, idle_timeout_s=0.05) as (client, _):
+        client.reads.clear()
+
+
+async def test_a_last_event_that_nobody_reads_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.websocket_session._LAST_WORDS_S", 0.01)
+    house = House([[CHUNK]], journal=Journal(stop_at="guard"))
+    async with connected(house, timeout_s=0.05) as (client, task):
+        client.reads.clear()
+        client.request("r1")
+        await timed_out(house)
+        task.cancel()
 
 
 @pytest.mark.parametrize("stage", ["guard", "open", "frame"])
