@@ -72,9 +72,14 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unwatch_reader()
         super().resume_writing()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader()  # closing waits until the client has read the rest
+
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        self._watch_reader()  # closing waits until the client has read the rest
+        self._watch_reader()  # idem
 
     def data_received(self, data: bytes) -> None:
         self._any_bytes = True
@@ -123,6 +128,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True
+        self._unwatch_reader()  # from here on the other protocol's pings find who does not read
         super().handle_websocket_upgrade()
 
     def _is_free(self) -> bool:

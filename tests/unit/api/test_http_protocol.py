@@ -192,6 +192,14 @@ async def test_an_idle_connection_is_cut_when_its_last_answer_is_not_read(impati
     assert await aborted(impatient)
 
 
+async def test_a_connection_that_closes_is_cut_when_its_only_answer_is_not_read(impatient: Server) -> None:
+    impatient.transport.unread = 10
+    closing = head(length=1).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    impatient.protocol.data_received(closing + b"1")
+    assert await aborted(impatient)
+    impatient.protocol.connection_lost(None)
+
+
 async def test_a_kept_connection_takes_the_next_request(server: Server) -> None:
     assert await server.answer(head(length=1) + b"1") == (200, b"1")
     await asyncio.sleep(0)
