@@ -37,7 +37,7 @@ def test_an_edit_of_the_models_file_waits_for_the_next_start(
 def test_a_second_start_on_the_same_port_leaves_the_first_its_counters(gateways: GatewayFactory) -> None:
     gateway = gateways.start(WORKERS=1)
     assert answers(gateway) == 200
-    environment = {**os.environ, **gateway.process.service.environment}
+    environment = {**os.environ, **(gateway.process.service.environment or {})}
     second = subprocess.run(
         [sys.executable, "-m", "api"],
         cwd=gateway.process.service.working_directory,
