@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SET_BY_EACH_STACK = frozenset(
     {"GATEWAY_HOST", "REDIS_URL", "DATABASE_URL", "MOCK_BASE_URL", "RAY_BASE_URL", "VLLM_BASE_URL", "DATA_DIR"}
 )
-# Read by docker-compose.serving.yml alone: name -> default, meaning.
+# Read by docker-compose.*.yml alone: name -> default, meaning.
 COMPOSE_ONLY = {
     "PLATFORM_VERSION": ("dev", "Tag of the platform's image."),
     "REDIS_PASSWORD": ("development", "Password of the Redis container."),
@@ -31,6 +31,17 @@ COMPOSE_ONLY = {
         "Memory for the gateway; also MOCK_, REDIS_, POSTGRES_, PROMETHEUS_, GRAFANA_, OTEL_MEMORY.",
     ),
     "GATEWAY_STOP_GRACE": ("45s", "Time the gateway has to stop: 15 s more than SHUTDOWN_TIMEOUT_S, or more."),
+    "SCALING_MIN_REPLICAS": ("3", "Replicas of each engine at the least, in docker-compose.scaling.yml, as below."),
+    "SCALING_MAX_REPLICAS": ("4", "Replicas of each engine at the most."),
+    "SCALING_REPLICAS_PER_NODE": ("2", "Replicas of one engine on one worker at the most."),
+    "RAY_AUTH_TOKEN": (
+        "development-only-0123456789abcdef",
+        "Secret by which Ray's nodes know one another, 32 characters or more: set your own.",
+    ),
+    "INSIDE_NETWORK": ("10.201.77", "First three numbers of the inner network."),
+    "RAY_NODE_CPUS": ("2", "CPUs that Ray may hand out on each worker."),
+    "RAY_REQUIREMENTS": ("requirements-ray.txt", "Requirements file that the image of a Ray node is built from."),
+    "HF_TOKEN": ("", "Token for models that the hub gives only to known users; docker-compose.scaling.gpu.yml."),
 }
 
 _ENV_HEADER = """\

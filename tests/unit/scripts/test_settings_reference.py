@@ -56,7 +56,7 @@ def test_every_setting_has_a_meaning_of_one_line() -> None:
 
 
 def test_compose_reads_no_variable_that_is_not_described() -> None:
-    compose = (ROOT / "docker-compose.serving.yml").read_text(encoding="utf-8")
+    compose = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("docker-compose.*.yml"))
     read = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", compose))
     # Cores and memory of the other containers are described with the gateway's.
     described = {name for name in read if name.endswith(("_CPUS", "_MEMORY"))} | setting_names() | set(COMPOSE_ONLY)
