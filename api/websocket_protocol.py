@@ -113,7 +113,8 @@ class GatewayWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Close, but read on and away until the client has: else the close frame is lost with what it still sends."""
         close = self.conn.close_sent
-        self._failed = self.close_sent = True
+        # The handshake too is over: an application that has yet to accept must find the client gone.
+        self._failed = self.close_sent = self.handshake_complete = True
         self._unwatch_message()
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code if close else 1006, "reason": ""})

@@ -237,3 +237,15 @@ async def test_a_request_that_is_still_answered_does_not_become_a_websocket(serv
     server.http.data_received(HANDSHAKE)
     assert server.transport.written.startswith(b"HTTP/1.1 400 ")
     assert server.transport.closing
+
+
+async def test_a_broken_frame_before_the_handshake_is_answered_ends_in_peace(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server()
+    server.http.data_received(HANDSHAKE)
+    server.protocol.data_received(b"\xff\xff\xff")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert server.transport.eof
+    assert server.transport.written == b""
+    assert caplog.text == ""
+    server.transport.lose()
