@@ -67,6 +67,11 @@ def _mock_llm(stack: StackSettings, ports: Ports) -> Service:
     )
 
 
+def _engine_environment(stack: StackSettings) -> dict[str, str]:
+    """vLLM would ask for a key that the shell happens to name, and nothing in front of the engine would have it."""
+    return {name: value for name, value in stack.environment.items() if name != "VLLM_API_KEY"}
+
+
 def _vllm(stack: StackSettings, ports: Ports) -> Engine:
     base_url = f"http://127.0.0.1:{ports.vllm}/v1"
     choice = choose_vllm(stack.settings, data_dir=stack.data_dir, gpus=gpu_names())
@@ -80,7 +85,7 @@ def _vllm(stack: StackSettings, ports: Ports) -> Engine:
         ],
         log_file=stack.log_dir / "vllm.log",
         port=ports.vllm,
-        environment=stack.environment,
+        environment=_engine_environment(stack),
         is_ready=lambda: answers_http(host="127.0.0.1", port=ports.vllm, path="/health"),
         start_timeout_s=_ENGINE_START_TIMEOUT_S,
         stop_timeout_s=30.0,
@@ -107,7 +112,7 @@ def _ray(stack: StackSettings, ports: Ports) -> Engine:
             cpus=_CPUS,
         ),
         config_arguments=_serve_config_arguments(settings, vllm=vllm, gpus=gpus, name=name),
-        environment={**stack.environment, **addresses, "PYTHONPATH": str(stack.root)},
+        environment={**_engine_environment(stack), **addresses, "PYTHONPATH": str(stack.root)},
         log_file=stack.log_dir / "ray.log",
         longest_request_s=longest_request_s(settings, addresses=addresses),
         start_timeout_s=_ENGINE_START_TIMEOUT_S if vllm else _RAY_START_TIMEOUT_S,

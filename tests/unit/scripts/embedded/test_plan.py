@@ -30,7 +30,9 @@ def stages_with(folder: Path, monkeypatch: pytest.MonkeyPatch, **variables: str)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = Settings.load(None)
-    stack = StackSettings(env_file=folder / ".env", root=ROOT, data_dir=folder, settings=settings, environment={})
+    stack = StackSettings(
+        env_file=folder / ".env", root=ROOT, data_dir=folder, settings=settings, environment=variables
+    )
     return build_stages(stack, PORTS)
 
 
@@ -44,6 +46,18 @@ def test_vllm_stands_where_the_gateway_looks_for_it(tmp_path: Path, monkeypatch:
     assert given["--served-model-name"] == environment["UPSTREAM_MODEL"] == "tiny-mistral"
     # Minutes: a model is loaded, on a machine with a GPU first downloaded.
     assert vllm.start_timeout_s >= 600
+
+
+@pytest.mark.parametrize(("backend", "name"), [("ray", "ray"), ("vllm", "vllm")])
+def test_no_key_of_the_shell_closes_the_engine_to_its_gateway(
+    backend: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = stages_with(
+        tmp_path, monkeypatch, MODEL_BACKEND=backend, VLLM_PRESET="cpu-tiny", VLLM_API_KEY="a-key-of-the-shell"
+    )
+    [engine] = [service for stage in stages for service in stage if service.name == name]
+    assert engine.environment is not None
+    assert "VLLM_API_KEY" not in engine.environment
 
 
 def test_ray_gets_two_gateways_behind_nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
