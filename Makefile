@@ -66,6 +66,10 @@ test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=servi
 bench-overhead: venv-dev ## What the gateway costs over a direct connection
 	$(IN_VENV)/python -m bench.overhead $(ARGS)
 
+.PHONY: bench-serving
+bench-serving: venv-dev ## What Ray, Nginx and the gateway cost around an engine, and how replicas scale
+	$(IN_VENV)/python -m bench.serving $(ARGS)
+
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
 	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \
