@@ -7,6 +7,7 @@ many replicas there are and how they end, and a change of that leaves running re
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,7 +151,14 @@ def _route_prefix(upstream: Upstream) -> str:
         raise ServeConfigError(
             f"upstream {upstream.name!r}: base_url must end with /v1, where engines have their endpoints"
         )
-    return path.removesuffix("/v1") or "/"
+    prefix = path.removesuffix("/v1") or "/"
+    # nginx.conf lets nothing else in: a longer path would be deployed and never reached.
+    if not re.fullmatch(r"/[A-Za-z0-9._-]*", prefix):
+        raise ServeConfigError(
+            f"upstream {upstream.name!r}: before /v1, base_url may have one name of letters, digits and . _ -, such as "
+            f"http://host/{upstream.name}/v1"
+        )
+    return prefix
 
 
 def _check_places(engines: Sequence[EngineDeployment]) -> None:

@@ -79,6 +79,12 @@ def test_an_address_without_its_version_is_refused() -> None:
         applications(catalogue({"name": "fast", "url": "http://host/api"}), otherwise=MOCK)
 
 
+@pytest.mark.parametrize("path", ["/a/b/v1", "/a%20b/v1", "/a:b/v1"])
+def test_a_path_that_nginx_lets_nobody_reach_is_refused(path: str) -> None:
+    with pytest.raises(ServeConfigError, match=r"upstream 'mock': before /v1, base_url may have one name"):
+        applications(catalogue({"name": "fast", "url": f"http://host{path}"}), otherwise=MOCK)
+
+
 def test_without_engines_there_is_nothing_to_deploy() -> None:
     with pytest.raises(ServeConfigError, match="no engine: give an upstream"):
         applications(catalogue({"name": "fast"}))
