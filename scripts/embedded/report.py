@@ -95,6 +95,9 @@ def _health(service: ServiceState, *, state: StackState, data_dir: Path) -> str:
     """`ok`, or what is wrong."""
     if service.process is None or not service.process.is_alive():
         return service.last_exit or "not started"
+    if service.phase is ServicePhase.STARTING:
+        # A part of it may answer already: a Ray head does before it has been told what to serve.
+        return "starting"
     if service.name.startswith("gateway"):
         # Behind Nginx they listen on loopback, whatever address Nginx has.
         host = state.host if service.name == "gateway" else "127.0.0.1"

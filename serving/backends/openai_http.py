@@ -18,6 +18,9 @@ from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamRepl
 
 _encode = msgspec.json.Encoder().encode
 
+# Ray Serve's ingress before it knows an application: it listens, and nothing is behind it.
+_WITHOUT_APPLICATIONS = b"/-/routes for available routes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
@@ -90,6 +93,8 @@ class OpenAIBackend:
     async def check(self) -> None:
         response, raw = await self._ask_for_models()
         # Not every engine lists its models: one that says so is there, unless it wants another key of us.
+        if _WITHOUT_APPLICATIONS in raw:
+            raise self._refusal(response, raw, catalogued=True)
         if not 400 <= response.status < 500 or response.status in (401, 403):
             self._listed(response, raw)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.errors import BackendError, BackendTimeout
+from serving.errors import BackendError, BackendTimeout, BackendUnavailable
 from tests.integration.serving.backends.conftest import OpenUpstream
 from tests.integration.serving.backends.scripted_server import Exchange
 
@@ -42,6 +42,15 @@ async def test_an_engine_that_has_no_list_of_models_is_there_all_the_same(upstre
     assert server.connections == 1
     with pytest.raises(BackendError):
         await backend.models()
+
+
+async def test_a_ray_ingress_without_applications_is_no_engine(upstream: OpenUpstream) -> None:
+    async def know_nothing(exchange: Exchange) -> None:
+        await exchange.answer(404, b"Path '/v1/models' not found. Ping http://.../-/routes for available routes.")
+
+    _, backend = await upstream(know_nothing)
+    with pytest.raises(BackendUnavailable):
+        await backend.check()
 
 
 async def test_a_listing_that_is_none_is_empty(upstream: OpenUpstream) -> None:
