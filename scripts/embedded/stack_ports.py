@@ -40,7 +40,9 @@ def choose_ports(stack: StackSettings) -> Ports:
     wanted = _wanted(stack)
     remembered = _remembered(stack.data_dir)
     taken = {stack.settings.gateway.gateway_port, *(port for name, port in wanted.items() if name != "ray")}
-    ray = _ray_block(wanted.pop("ray"), before=remembered.get("ray", 0), avoid=frozenset(taken))
+    # A new block must not cover what other services had last time.
+    kept = set() if wanted["ray"] else {port for name, port in remembered.items() if name != "ray"}
+    ray = _ray_block(wanted.pop("ray"), before=remembered.get("ray", 0), avoid=frozenset(taken | kept))
     taken |= {*range(ray, ray + RAY_PORTS)}
     chosen: dict[str, int] = {}
     for name, port in wanted.items():
