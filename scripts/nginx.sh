@@ -23,8 +23,10 @@ found() {
     exit 0
 }
 
+# Where it may be beside the PATH, which for an ordinary user often lacks these.
+beside=${NGINX_CANDIDATES-/usr/sbin/nginx /usr/local/sbin/nginx}
 installed=$(command -v nginx || true)
-for candidate in $installed /usr/sbin/nginx /usr/local/sbin/nginx "$binary"; do
+for candidate in $installed $beside "$binary"; do
     [ ! -x "$candidate" ] || found "$candidate" || true
 done
 
