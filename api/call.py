@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from api.cache.types import CacheStatus
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
 from resilience.limiter.base import LimitDecision, Quota
@@ -42,6 +43,8 @@ class Call:
     """Estimated."""
     reserved_tokens: int = 0
     limits: LimitDecision | None = None
+    cache_status: CacheStatus | None = None
+    """None where there is no cache."""
     served_model: Model | None = None
     """The model that answered, which is not `model` after a fallback."""
     abandoned: str | None = None

@@ -36,7 +36,10 @@ class Pipeline:
             held.callback(self.accounting.bill, call)
             await self.guard.check(call)
             # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
-            return (await self.cache.get(call) or await self.router.open(call)).holding(held)
+            reply = await self.cache.get(call, held)
+            if reply is None:
+                reply = self.cache.keep(call, await self.router.open(call))
+            return reply.holding(held)
         except BaseException:
             held.release()
             raise

@@ -1,14 +1,100 @@
-"""The seam for answers that need no engine."""
+"""The seams of the answer cache. Nothing here knows Redis, Postgres or a model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from api.cache.types import Entry, EntryRef, Flight, FlightRequest, LookUp, LookUpKeys, Neighbour, PurgeRequest, Stored
 from api.call import Call
-from serving.types import Reply
+from serving.types import Held, Reply
 
 
 class AnswerCache(Protocol):
-    async def get(self, call: Call) -> Reply | None:
-        """A stored answer that is right for this very call, or None. Never raises because a store is away."""
+    """What the pipeline asks."""
+
+    async def get(self, call: Call, held: Held) -> Reply | None:
+        """A stored answer that is right for this very call, or None: an engine is to answer.
+
+        Sets the call's `cache_status`. Whoever gets None may have become the one whose answer others wait for; that
+        ends with `held`, whatever happens. Never raises because a store, the index or the embedder is away.
+        """
         ...
+
+    def keep(self, call: Call, reply: Reply) -> Reply:
+        """The engine's reply, which will be stored if it turns out complete and fit to be. Never raises."""
+        ...
+
+
+class EntryStore(Protocol):
+    """Answers with an absolute expiry. Every method raises StoreError when the store is away, late or makes no sense.
+
+    `tenant` is a digest (`api.cache.scope`), never a name, so that no name can be crafted to collide in a key.
+    """
+
+    async def look_up(self, tenant: str, keys: LookUpKeys, flight: FlightRequest | None) -> LookUp:
+        """One round trip: the entry under the exact key, else under the canonical key, else the state of the flight.
+
+        With `flight`, a miss takes the lease or tells that another holds it.
+        """
+        ...
+
+    async def fetch(self, tenant: str, entry_ids: Sequence[str]) -> list[Entry | None]:
+        """In their order; None for what is gone, expired or corrupt (and is removed on that occasion)."""
+        ...
+
+    async def store(self, entry: Entry, *, generation: int) -> Stored:
+        """Write it, evict what the tenant's limits do not leave room for. Nothing is written when a purge came
+        after `generation` was read.
+        """
+        ...
+
+    async def extend(self, tenant: str, flight: Flight) -> bool:
+        """Whether this holder still has the lease, which now lasts its full time again."""
+        ...
+
+    async def land(self, tenant: str, flight: Flight, *, shareable: bool) -> None:
+        """End the flight. Not `shareable`: for a moment those who wait are told to ask the engine themselves."""
+        ...
+
+    async def purge(self, tenant: str, request: PurgeRequest) -> list[EntryRef]:
+        """Remove entries and keep answers that are under way from being stored. Returns what was removed."""
+        ...
+
+    async def stats(self, tenant: str) -> Mapping[str, int | float]:
+        """`entries`, `bytes`, `evicted`, and the oldest and newest entry's age in seconds."""
+        ...
+
+    async def expired(self, *, limit: int) -> list[EntryRef]:
+        """Entries whose time is over and whose vectors and bookkeeping are still there; each is handed out once."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Unit vectors by scope: a search never sees another scope's.
+
+    Every method raises VectorIndexError when the index is away, late or lost.
+    """
+
+    @property
+    def name(self) -> str:
+        """`redis-vector-sets` or `pgvector`."""
+        ...
+
+    async def add(self, ref: EntryRef, vector: bytes, *, expires_at_s: float) -> None:
+        """`vector`: float32, little-endian. The same reference again replaces it."""
+        ...
+
+    async def nearest(
+        self, tenant: str, scope: str, vector: bytes, *, count: int, min_cosine: float
+    ) -> list[Neighbour]:
+        """Best first, none that has expired, each with a cosine of at least `min_cosine`."""
+        ...
+
+    async def remove(self, refs: Sequence[EntryRef]) -> None:
+        """What is not there is no error."""
+        ...
+
+    async def check(self) -> None: ...
+
+    async def aclose(self) -> None: ...

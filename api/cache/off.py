@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from api.call import Call
-from serving.types import Reply
+from serving.types import Held, Reply
 
 
 class CacheOff:
-    async def get(self, call: Call) -> Reply | None:  # noqa: ARG002 - the protocol's signature
+    async def get(self, call: Call, held: Held) -> Reply | None:  # noqa: ARG002 - the protocol's signature
         return None
+
+    def keep(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol's signature
+        return reply

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from api.settings.cache import AdminSettings, CacheIndex, CacheSettings, EmbedderKind, EmbedderSettings
 from api.settings.embedded import EmbeddedSettings, EngineSettings, RayEngine, VllmPreset
 from api.settings.groups import (
     Environment,
@@ -33,7 +34,12 @@ from api.settings.groups import (
 
 __all__ = [
     "GROUPS",
+    "AdminSettings",
+    "CacheIndex",
+    "CacheSettings",
     "EmbeddedSettings",
+    "EmbedderKind",
+    "EmbedderSettings",
     "EngineSettings",
     "Environment",
     "GatewaySettings",
@@ -67,6 +73,9 @@ class Settings:
     stores: StoreSettings
     models: ModelSettings
     upstream: UpstreamSettings
+    cache: CacheSettings
+    embedder: EmbedderSettings
+    admin: AdminSettings
     logs: LogSettings
     embedded: EmbeddedSettings
     engine: EngineSettings
@@ -97,6 +106,9 @@ GROUPS: dict[str, type[Group]] = {
     "stores": StoreSettings,
     "models": ModelSettings,
     "upstream": UpstreamSettings,
+    "cache": CacheSettings,
+    "embedder": EmbedderSettings,
+    "admin": AdminSettings,
     "logs": LogSettings,
     "embedded": EmbeddedSettings,
     "engine": EngineSettings,

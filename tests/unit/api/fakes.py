@@ -175,9 +175,12 @@ class StoppingCache:
     journal: Journal
     answer: Reply | None = None
 
-    async def get(self, call: Call) -> Reply | None:  # noqa: ARG002 - the protocol's signature
+    async def get(self, call: Call, held: Held) -> Reply | None:  # noqa: ARG002 - the protocol's signature
         await self.journal.reach("cache")
         return self.answer
+
+    def keep(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol's signature
+        return reply
 
 
 def upstream(name: str, *, weight: int = 1) -> Upstream:

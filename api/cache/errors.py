@@ -1,0 +1,20 @@
+"""Why the cache could not do its part; the pipeline then goes on without it.
+
+CacheError
+├── StoreError          answers: Redis is away, late, or holds what makes no sense
+└── VectorIndexError    vectors: Redis or Postgres is away, late, or has lost its index
+"""
+
+from __future__ import annotations
+
+
+class CacheError(Exception):
+    pass
+
+
+class StoreError(CacheError):
+    pass
+
+
+class VectorIndexError(CacheError):
+    pass

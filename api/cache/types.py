@@ -1,0 +1,116 @@
+"""What the parts of the answer cache say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from api.cache.slots.types import Slots
+
+
+class CacheStatus(StrEnum):
+    """What the look-up came to: the value of `X-Cache` and a label of metrics."""
+
+    EXACT = "exact"
+    CANONICAL = "canonical"
+    SEMANTIC = "semantic"
+    MISS = "miss"
+    BYPASS = "bypass"
+
+
+class EntryRef(NamedTuple):
+    tenant: str
+    scope: str
+    id: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One assembled answer. Times are Unix seconds; digests are lower-case hex."""
+
+    id: str
+    tenant: str
+    scope: str
+    """Digest of everything two requests must share, the question apart."""
+    exact_key: str
+    canonical_key: str | None
+    slots: Slots | None
+    """What the agreement guard compares; None: exact tier only."""
+    answer: dict[str, Any]
+    """The whole answer as the engine gave it, usage included: a `chat.completion` or `text_completion` object."""
+    upstream: str
+    model: str
+    model_version: str
+    cost_usd: float
+    """What the engine's answer cost: what a hit saves."""
+    created_at_s: float
+    expires_at_s: float
+    tags: tuple[str, ...] = ()
+    """What it can be purged by: `entity:…`, `period:…`, `corpus:…`, `model:…`."""
+
+    @property
+    def ref(self) -> EntryRef:
+        return EntryRef(self.tenant, self.scope, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpKeys:
+    exact: str
+    canonical: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """The one call whose answer all who ask the same wait for. `holder` is this call's own random word."""
+
+    key: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlightRequest:
+    flight: Flight
+    lease_s: float
+
+
+class FlightState(StrEnum):
+    NONE = "none"
+    """Nobody asked for a lease."""
+    LEADING = "leading"
+    """The lease is this call's."""
+    FOLLOWING = "following"
+    """Another call holds it."""
+    ALONE = "alone"
+    """The last answer could not be shared: ask the engine, do not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    entry: Entry | None
+    status: CacheStatus
+    """EXACT, CANONICAL or MISS."""
+    generation: int
+    """The tenant's count of purges."""
+    flight: FlightState = FlightState.NONE
+
+
+class Neighbour(NamedTuple):
+    id: str
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`outcome`: stored, purged (a purge came in between) or too_large. `evicted` had to make room."""
+
+    outcome: str
+    evicted: tuple[EntryRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRequest:
+    """All of the tenant's entries, or those with this tag."""
+
+    tag: str | None = None
