@@ -43,6 +43,21 @@ class Compose:
         (described,) = json.loads(self.docker("inspect", name))
         return dict(described)
 
+    def assert_confined(self, service: str) -> None:
+        """Healthy, and able to write, to use and to become nothing that it does not need."""
+        container = self.container(service)
+        host = container["HostConfig"]
+        assert container["State"]["Health"]["Status"] == "healthy"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert not host["Privileged"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert host["RestartPolicy"]["Name"] == "unless-stopped"
+        assert host["Memory"] > 0
+        assert host["NanoCpus"] > 0
+        assert host["PidsLimit"] > 0
+
     def services(self) -> list[str]:
         return self.docker("compose", "ps", "--services").split()
 

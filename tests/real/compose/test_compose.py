@@ -24,18 +24,7 @@ def test_all_services_run(compose: Compose) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_service_is_confined(compose: Compose, service: str) -> None:
-    container = compose.container(service)
-    host = container["HostConfig"]
-    assert container["State"]["Health"]["Status"] == "healthy"
-    assert host["ReadonlyRootfs"]
-    assert host["CapDrop"] == ["ALL"]
-    assert not host["CapAdd"]
-    assert not host["Privileged"]
-    assert "no-new-privileges:true" in host["SecurityOpt"]
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    assert host["Memory"] > 0
-    assert host["NanoCpus"] > 0
-    assert host["PidsLimit"] > 0
+    compose.assert_confined(service)
 
 
 @pytest.mark.parametrize("service", SERVICES)
