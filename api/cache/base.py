@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from api.cache.types import Entry, EntryRef, Flight, FlightRequest, LookUp, LookUpKeys, Neighbour, PurgeRequest, Stored
+from api.cache.types import (
+    Entry,
+    EntryRef,
+    Explanation,
+    Flight,
+    FlightRequest,
+    LookUp,
+    LookUpKeys,
+    Neighbour,
+    PurgeRequest,
+    PurgeResult,
+    Stored,
+    TenantStats,
+)
 from api.call import Call
 from serving.types import Held, Reply
 
@@ -98,3 +111,23 @@ class VectorIndex(Protocol):
     async def check(self) -> None: ...
 
     async def aclose(self) -> None: ...
+
+
+class CacheAdmin(Protocol):
+    """What operators ask. Tenants are names here, as in API_KEYS; None means every one that API_KEYS names."""
+
+    async def stats(self, tenant: str | None) -> list[TenantStats]:
+        """Sorted by name. Raises LookupError for a tenant that has neither a key nor an entry, and StoreError."""
+        ...
+
+    async def purge(self, tenant: str | None, tag: str | None) -> PurgeResult:
+        """Remove answers, and keep those that are under way from being stored.
+
+        `tag`: None for all of them, else `entity:…`, `period:…`, `corpus:…` or `model:…`; entities and periods in
+        any spelling that questions may have. Raises LookupError as `stats` does, and StoreError.
+        """
+        ...
+
+    async def explain(self, a: str, b: str) -> Explanation:
+        """A dry run: nothing is looked up or stored. Works without an embedder, save for the cosine."""
+        ...

@@ -114,3 +114,66 @@ class PurgeRequest:
     """All of the tenant's entries, or those with this tag."""
 
     tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantStats:
+    tenant: str
+    entries: int
+    bytes: int
+    evicted: int
+    """Entries that had to make room, since the tenant's first answer was stored."""
+    oldest_age_s: float | None
+    newest_age_s: float | None
+    """None without entries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeResult:
+    removed: int
+    """Answers that no look-up finds any more."""
+    tenants: tuple[str, ...]
+    tags: tuple[str, ...]
+    """Each spelling that was looked for; empty: all of the tenants' answers went."""
+    index_cleared: bool
+    """Whether their vectors went too. What is left of them points nowhere, and goes when it expires."""
+
+
+class Verdict(StrEnum):
+    """The first tier in which one question's answer would serve the other."""
+
+    EXACT = "exact"
+    CANONICAL = "canonical"
+    SEMANTIC = "semantic"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionReading:
+    """How the cache understands one question."""
+
+    slots: dict[str, tuple[str, ...] | str | bool | None]
+    tags: tuple[str, ...]
+    """What its answer can be purged by."""
+    tokens: int | None
+    """None: without an embedder nobody can tell."""
+    ttl_s: float
+    has_canonical_key: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why two questions do or do not share an answer, all else (tenant, model, earlier messages, …) being equal."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """Sentences, the deciding one first."""
+    a: QuestionReading
+    b: QuestionReading
+    differing_slots: tuple[str, ...]
+    same_canonical_key: bool
+    agreement: bool
+    """Whether the guard would let the semantic tier serve one for the other."""
+    cosine: float | None
+    """None without an embedder; `reasons` says why."""
+    min_cosine: float
