@@ -21,6 +21,8 @@ from api.middleware.error_boundary import ErrorBoundaryMiddleware
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
 from api.origins import allowed_origins
+from api.routes.admin_access import AdminGate
+from api.routes.admin_cache import admin_cache_router
 from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
@@ -58,11 +60,14 @@ def create_app(
     )
     pages.include_router(models_router(services.models, services.pipeline.keys))
     pages.include_router(operations_router(services.readiness, services.metrics))
+    if services.cache_admin is not None:
+        pages.include_router(admin_cache_router(services.cache_admin))
     describe_completions(pages)
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
-    app: ASGIApp = HotPaths(endpoints, sockets=_sockets(settings, services, write_event), otherwise=pages)
+    gate = AdminGate(pages, key=settings.admin.admin_api_key, body_timeout_s=settings.gateway.body_timeout_s)
+    app: ASGIApp = HotPaths(endpoints, sockets=_sockets(settings, services, write_event), otherwise=gate)
     # From the inside out.
     app = BodyLimitMiddleware(app, max_bytes=settings.gateway.max_body_bytes, timeout_s=settings.gateway.body_timeout_s)
     app = ErrorBoundaryMiddleware(app)
@@ -127,6 +132,19 @@ async def _http_exception(request: Request, error: Any) -> Response:
 
 
 async def _validation_error(request: Request, error: Any) -> Response:
-    first = error.errors()[0]
-    param = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return await _api_error(request, InvalidRequest(str(first["msg"]), param=param, code="invalid_value"))
+    return await _api_error(request, _invalid(error.errors()[0]))
+
+
+def _invalid(problem: Mapping[str, Any]) -> InvalidRequest:
+    """What pydantic found first, in the words that the completion endpoints have for it."""
+    param = ".".join(str(part) for part in problem["loc"][1:]) or str(problem["loc"][0])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    match problem["type"]:
+        case "missing":
+            text = f"Missing required parameter: '{param}'."
+            return InvalidRequest(text, param=param, code="missing_required_parameter")
+        case "extra_forbidden":
+            return InvalidRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+        case _:
+            text = f"Invalid value for '{param}': {message[:1].lower()}{message[1:]}."
+            return InvalidRequest(text, param=param, code="invalid_value")

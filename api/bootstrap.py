@@ -13,6 +13,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from api.cache.base import CacheAdmin
 from api.cache.off import CacheOff
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
@@ -52,6 +53,8 @@ class Services:
     ledger: PostgresLedger
     pool: ConnectionPool
     redis: Redis
+    cache_admin: CacheAdmin | None = None
+    """None where nobody may ask it: without ADMIN_API_KEY."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -3,8 +3,10 @@
 ApiError
 ├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
 │   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
-│   ├── UnknownModel 404        └── RejectedByEngine 4xx     ├── Overloaded 503
-│   ├── NotFound 404                                         └── UpstreamTimedOut 504
+│   ├── AdminDisabled 403       └── RejectedByEngine 4xx     ├── Overloaded 503
+│   ├── UnknownModel 404                                     │   └── CacheUnavailable 503
+│   ├── UnknownTenant 404                                    └── UpstreamTimedOut 504
+│   ├── NotFound 404
 │   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
 │   ├── BodyTooLarge 413
@@ -74,9 +76,19 @@ class ForeignOrigin(InvalidRequest):
     code = "origin_not_allowed"
 
 
+class AdminDisabled(InvalidRequest):
+    status = 403
+    code = "admin_api_disabled"
+
+
 class UnknownModel(InvalidRequest):
     status = 404
     code = "model_not_found"
+
+
+class UnknownTenant(InvalidRequest):
+    status = 404
+    code = "tenant_not_found"
 
 
 class NotFound(InvalidRequest):
@@ -141,6 +153,10 @@ class Overloaded(ApiError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         seconds = str(max(1, math.ceil(retry_after_s))).encode()
         super().__init__(message, headers=[(b"retry-after", seconds)])
+
+
+class CacheUnavailable(Overloaded):
+    code = "cache_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -1,4 +1,4 @@
-"""The OpenAPI page's part about the completion endpoints, which are plain ASGI and so unknown to FastAPI."""
+"""The OpenAPI page: the completion endpoints, which are plain ASGI and so unknown to FastAPI, and every error."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from fastapi import FastAPI
 from msgspec import Struct
 
 from api.errors import (
+    AdminDisabled,
     ApiError,
     BodyTimeout,
     BodyTooLarge,
+    CacheUnavailable,
     Internal,
     InvalidRequest,
     Overloaded,
     RateLimited,
     Unauthenticated,
     UnknownModel,
+    UnknownTenant,
     UnsupportedMediaType,
     UpstreamFailed,
     UpstreamTimedOut,
 )
+from api.routes.admin_access import ADMIN_PREFIX
 from api.schemas.parse import REQUEST_TYPES
 from api.websocket_protocol import WEBSOCKET_ENDPOINTS
 from serving.types import Endpoint
@@ -45,6 +49,15 @@ _ERRORS: dict[type[ApiError], str] = {
     UpstreamFailed: "The engine broke off",
     Overloaded: "No engine is available; `Retry-After` says when to come back",
     UpstreamTimedOut: "The engine took too long",
+}
+_MODEL_ERRORS = {InvalidRequest, Unauthenticated, Internal}
+_BODY_ERRORS = {BodyTimeout, BodyTooLarge, UnsupportedMediaType}
+# Where the admin API has other words for a status than the table above.
+_ADMIN_ERRORS: dict[type[ApiError], str] = {
+    Unauthenticated: "No admin key, or not the one of ADMIN_API_KEY",
+    AdminDisabled: "ADMIN_API_KEY is not set",
+    UnknownTenant: "No such tenant",
+    CacheUnavailable: "The cache's store is away; `Retry-After` says when to come back",
 }
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -84,7 +97,7 @@ def describe_completions(app: FastAPI) -> None:
             error = schemas[-1]
             for endpoint, schema in zip(Endpoint, schemas, strict=False):
                 page["paths"][f"/v1/{endpoint.value}"] = {"post": _operation(endpoint, schema, error)}
-            _correct_models(page, error)
+            _correct_pages(page, error)
         return page
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the page
@@ -109,16 +122,30 @@ def _operation(endpoint: Endpoint, schema: dict[str, Any], error: dict[str, Any]
     }
 
 
-def _correct_models(page: dict[str, Any], error: dict[str, Any]) -> None:
-    """These pages need a key, and what FastAPI says of its own validation errors holds nowhere here."""
-    errors = {InvalidRequest, Unauthenticated, Internal}
-    for path, possible in {"/v1/models": errors, "/v1/models/{model}": errors | {UnknownModel}}.items():
-        operation = page["paths"][path]["get"]
-        operation["security"] = [{"key": []}]
-        operation["responses"].pop("422", None)
-        operation["responses"] |= _error_responses(_described(possible), error)
+def _correct_pages(page: dict[str, Any], error: dict[str, Any]) -> None:
+    """The pages of FastAPI's own need a key, and what it says of its validation errors holds nowhere here."""
+    for path, operations in page["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith(ADMIN_PREFIX):
+                _correct(operation, _admin_errors(method), error)
+            elif path.startswith("/v1/models"):
+                possible = _MODEL_ERRORS | ({UnknownModel} if "{" in path else set())
+                _correct(operation, _described(possible), error)
     for name in ("HTTPValidationError", "ValidationError"):
         page["components"]["schemas"].pop(name, None)
+
+
+def _correct(operation: dict[str, Any], described: dict[str, str], error: dict[str, Any]) -> None:
+    operation["security"] = [{"key": []}]
+    operation["responses"].pop("422", None)
+    operation["responses"] |= _error_responses(described, error)
+
+
+def _admin_errors(method: str) -> dict[str, str]:
+    """Status -> description."""
+    usual = {InvalidRequest, Internal} | (_BODY_ERRORS if method == "post" else set())
+    described = _described(usual) | {str(kind.status): text for kind, text in _ADMIN_ERRORS.items()}
+    return dict(sorted(described.items()))
 
 
 def _described(errors: AbstractSet[type[ApiError]]) -> dict[str, str]:

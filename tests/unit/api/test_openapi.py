@@ -8,13 +8,16 @@ import pytest
 from fastapi import FastAPI
 
 from api import errors
-from api.errors import ApiError, ForeignOrigin, MethodNotAllowed, RejectedByEngine
+from api.errors import AdminDisabled, ApiError, ForeignOrigin, MethodNotAllowed, RejectedByEngine
 from api.openapi import describe_completions
+from api.routes.admin_cache import admin_cache_router
 from api.routes.models import ModelListing, models_router
 from api.tenants.keys import SettingsKeys
 from serving.types import Endpoint
 from tests.unit.api.fakes import KEY, QUOTA, catalogue, model
+from tests.unit.api.recording_admin import RecordingAdmin
 
+ELSEWHERE = (MethodNotAllowed, ForeignOrigin, AdminDisabled, RejectedByEngine)
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ApiError)]
 
 
@@ -23,6 +26,7 @@ def page() -> dict[str, Any]:
     app = FastAPI()
     keys = SettingsKeys({KEY: "finsight"}, quota=QUOTA)
     app.include_router(models_router(ModelListing(catalogue(model("fast")), forwarding=[]), keys))
+    app.include_router(admin_cache_router(RecordingAdmin()))
     describe_completions(app)
     return app.openapi()
 
@@ -31,7 +35,7 @@ def page() -> dict[str, Any]:
 def test_a_completion_may_end_in_every_error_but_those_of_another_method(
     page: dict[str, Any], endpoint: Endpoint
 ) -> None:
-    possible = {str(kind.status) for kind in KINDS if kind not in (MethodNotAllowed, ForeignOrigin, RejectedByEngine)}
+    possible = {str(kind.status) for kind in KINDS if kind not in ELSEWHERE}
     answers = page["paths"][f"/v1/{endpoint.value}"]["post"]["responses"]
     assert answers.keys() == {"200", "4XX"} | possible
 
@@ -42,6 +46,23 @@ def test_a_completion_may_end_in_every_error_but_those_of_another_method(
 )
 def test_the_model_list_answers_in_its_own_words(page: dict[str, Any], path: str, statuses: list[str]) -> None:
     assert sorted(page["paths"][path]["get"]["responses"]) == statuses
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        ("stats", "get", ["200", "400", "401", "403", "404", "500", "503"]),
+        ("purge", "post", ["200", "400", "401", "403", "404", "408", "413", "415", "500", "503"]),
+        ("explain", "post", ["200", "400", "401", "403", "404", "408", "413", "415", "500", "503"]),
+    ],
+)
+def test_the_admin_api_has_its_own_words_and_needs_a_key(
+    page: dict[str, Any], path: str, method: str, statuses: list[str]
+) -> None:
+    operation = page["paths"][f"/admin/v1/cache/{path}"][method]
+    assert list(operation["responses"]) == statuses
+    assert "ADMIN_API_KEY" in operation["responses"]["401"]["description"]
+    assert operation["security"] == [{"key": []}]
 
 
 def test_every_error_has_the_same_body(page: dict[str, Any]) -> None:

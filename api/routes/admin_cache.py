@@ -1,0 +1,141 @@
+"""`/admin/v1/cache`: statistics, purges, and why two questions do or do not share an answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+
+from api.cache.base import CacheAdmin
+from api.cache.errors import CacheError
+from api.cache.types import Explanation, PurgeResult, TenantStats
+from api.errors import CacheUnavailable, UnknownTenant
+from api.routes.admin_access import ADMIN_PREFIX, admin_key_id
+
+logger = logging.getLogger("gateway.admin")
+EVERY_TENANT = "*"
+TAG_KINDS = ("entity", "period", "corpus", "model")
+_MAX_QUESTION_CHARS = 10_000
+_MAX_NAME_CHARS = 256
+
+_T = TypeVar("_T")
+_TAG = re.compile(rf"({'|'.join(TAG_KINDS)}):\S.*")
+
+
+def _checked_tag(tag: str) -> str:
+    if not _TAG.fullmatch(tag):
+        kinds = ", ".join(f"{kind}:…" for kind in TAG_KINDS)
+        raise ValueError(f"must be one of {kinds}, such as entity:Apple")
+    return tag
+
+
+_Tag = Annotated[
+    str,
+    StringConstraints(max_length=_MAX_NAME_CHARS),
+    AfterValidator(_checked_tag),
+    Field(
+        description="`entity:`, `period:`, `corpus:` or `model:` and what it names",
+        examples=["entity:Apple"],
+        json_schema_extra={"pattern": f"^{_TAG.pattern}$"},
+    ),
+]
+_CorpusVersion = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[!-~]+$"),
+    Field(description="As requests name it in `X-Corpus-Version`", examples=["2024-11-21"]),
+]
+_Tenant = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=_MAX_NAME_CHARS),
+    Field(description="Its name in API_KEYS; `*` means every one that is named there", examples=["finsight"]),
+]
+_Question = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_QUESTION_CHARS)]
+
+
+class PurgeBody(BaseModel):
+    """All answers of the tenant, or those with one tag, or those of one version of the corpus."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tenant: _Tenant
+    tag: _Tag | None = None
+    corpus_version: _CorpusVersion | None = None
+
+    @field_validator("corpus_version")
+    @classmethod
+    def _one_scope(cls, version: str | None, info: ValidationInfo) -> str | None:
+        if version is not None and info.data.get("tag") is not None:
+            raise ValueError("give tag or corpus_version, not both")
+        return version
+
+    @property
+    def wanted_tag(self) -> str | None:
+        return self.tag if self.corpus_version is None else f"corpus:{self.corpus_version}"
+
+
+class ExplainBody(BaseModel):
+    """Two questions, as a user would send them in the last message."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    a: _Question
+    b: _Question
+
+
+@dataclass(frozen=True, slots=True)
+class StatsPage:
+    tenants: list[TenantStats]
+
+
+def admin_cache_router(cache: CacheAdmin) -> APIRouter:
+    """Behind `AdminGate`, which has authenticated whoever gets here."""
+    router = APIRouter(prefix=f"{ADMIN_PREFIX}/cache", tags=["admin"])
+    key = Depends(admin_key_id)
+
+    @router.get("/stats", summary="What the answer cache holds, tenant by tenant")
+    async def stats(
+        tenant: Annotated[_Tenant | None, Query(description="Only this one; left out: all that API_KEYS names")] = None,
+        key_id: str = key,
+    ) -> StatsPage:
+        wanted = _tenant_or_all(tenant or EVERY_TENANT)
+        found = await _asked(lambda: cache.stats(wanted))
+        _log("cache.stats", key_id, tenant=tenant or EVERY_TENANT)
+        return StatsPage(found)
+
+    @router.post("/purge", summary="Remove answers, and keep those under way from being stored")
+    async def purge(body: PurgeBody, key_id: str = key) -> PurgeResult:
+        done = await _asked(lambda: cache.purge(_tenant_or_all(body.tenant), body.wanted_tag))
+        _log("cache.purge", key_id, tenant=body.tenant, tag=body.wanted_tag, removed=done.removed)
+        return done
+
+    @router.post("/explain", summary="Why two questions do or do not share an answer")
+    async def explain(body: ExplainBody, key_id: str = key) -> Explanation:
+        explanation = await _asked(lambda: cache.explain(body.a, body.b))
+        _log("cache.explain", key_id, verdict=explanation.verdict.value)
+        return explanation
+
+    return router
+
+
+async def _asked(question: Callable[[], Awaitable[_T]]) -> _T:
+    try:
+        return await question()
+    except LookupError as error:
+        raise UnknownTenant(str(error), param="tenant") from error
+    except CacheError as error:
+        logger.warning("the cache's administration failed", extra={"reason": str(error)})
+        raise CacheUnavailable("The cache's store is away, so nothing was done: try again shortly.") from error
+
+
+def _tenant_or_all(name: str) -> str | None:
+    return None if name == EVERY_TENANT else name
+
+
+def _log(action: str, key_id: str, **what: object) -> None:
+    """One line for each action; who (the key's id) did what, and when. Never the text of a question."""
+    logger.info("admin action", extra={"action": action, "key_id": key_id, **what})
