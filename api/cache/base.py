@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from api.cache.slots.types import Slots
 from api.cache.types import (
+    CacheStatus,
     Entry,
     EntryRef,
     Explanation,
@@ -111,6 +113,29 @@ class VectorIndex(Protocol):
     async def check(self) -> None: ...
 
     async def aclose(self) -> None: ...
+
+
+class QuestionParser(Protocol):
+    @property
+    def version(self) -> str:
+        """Of the rules and the words: what another version understood is not compared with what this one does."""
+        ...
+
+    def parse(self, question: str) -> Slots:
+        """Pure, and fast for what it has seen lately."""
+        ...
+
+
+class HitAudit(Protocol):
+    """Looks afterwards whether hits were right, and says which kinds of question are not to be answered by nearness."""
+
+    def consider(self, call: Call, entry: Entry, status: CacheStatus) -> None:
+        """This hit was served: perhaps ask an engine the same, in the background. Neither waits nor raises."""
+        ...
+
+    def is_demoted(self, question_class: str) -> bool:
+        """Whether questions of this class are to be answered by the exact and the canonical tier alone."""
+        ...
 
 
 class CacheAdmin(Protocol):

@@ -1,0 +1,180 @@
+"""An engine's answer in the form in which it is stored: complete, whole, and nothing but text.
+
+Whatever is not known to be a complete and successful answer in plain text is none: a finish reason other than `stop`, a
+refusal, a tool call, an error, fields that nobody here can replay.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Self
+
+from serving.types import Endpoint, Json
+
+logger = logging.getLogger(__name__)
+# Characters of all choices together; what is longer costs more to keep than it saves.
+MAX_CHARACTERS = 1_000_000
+# What an answer says of itself beside its choices, and may be said again.
+_ENVELOPE = ("system_fingerprint", "service_tier")
+_CHAT_TEXTS = ("content", "reasoning_content", "reasoning")
+_COMPLETION_TEXTS = ("text",)
+_HANDLED = {"index", "message", "delta", "text", "finish_reason"}
+
+
+class Unfit(Exception):
+    """This answer is not one to keep; the message is a word of a fixed list, for metrics."""
+
+
+class Assembly:
+    """Puts an answer together from its parts, be it one or many."""
+
+    __slots__ = ("_about", "_choices", "_expected", "_length", "_texts", "_usage")
+
+    def __init__(self, endpoint: Endpoint, *, choices: int) -> None:
+        """`choices`: how many were asked for."""
+        self._texts = _CHAT_TEXTS if endpoint is Endpoint.CHAT else _COMPLETION_TEXTS
+        self._expected = choices
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Json | None = None
+        self._about: Json = {}
+        self._length = 0
+
+    def take(self, part: Json) -> None:
+        """A whole answer or a stream's event, which is not changed nor kept. Raises Unfit."""
+        if part.get("error") is not None:
+            raise Unfit("error")
+        for position, choice in enumerate(part.get("choices") or ()):
+            index = choice.get("index")
+            # An event without an index is of the only choice; choices of a whole answer are in their order.
+            index = position if index is None else index
+            kept = self._choices.get(index)
+            if kept is None:
+                kept = self._choices[index] = _Choice()
+            self._length += kept.take(choice, self._texts)
+        if self._length > MAX_CHARACTERS:
+            raise Unfit("too_long")
+        if (usage := part.get("usage")) is not None:
+            self._usage = usage
+        if not self._about:
+            self._about = {name: part[name] for name in _ENVELOPE if part.get(name) is not None}
+
+    def answer(self) -> Json:
+        """The whole, when the engine has said that there is no more. Raises Unfit."""
+        if len(self._choices) != self._expected:
+            raise Unfit("incomplete")
+        is_chat = self._texts is _CHAT_TEXTS
+        choices = [{"index": index, **self._choices[index].whole(is_chat=is_chat)} for index in sorted(self._choices)]
+        answer = {**self._about, "choices": choices}
+        if self._usage is not None:
+            answer["usage"] = dict(self._usage)
+        return answer
+
+
+class _Choice:
+    __slots__ = ("beside", "finish_reason", "role", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[str]] = {}
+        self.role: str | None = None
+        self.finish_reason: str | None = None
+        self.beside: Json = {}
+
+    def take(self, choice: Json, texts: tuple[str, ...]) -> int:
+        """How many characters it brought. Raises Unfit."""
+        length = 0
+        written = choice.get("delta") or choice.get("message") or (choice if texts is _COMPLETION_TEXTS else {})
+        for name, value in written.items():
+            if value is None or value in ("", []):
+                continue
+            if name in texts:
+                if not isinstance(value, str):
+                    raise Unfit("not_text")
+                self.texts.setdefault(name, []).append(value)
+                length += len(value)
+            elif name == "role":
+                self.role = value
+            elif written is not choice:
+                raise Unfit("refusal" if name == "refusal" else "not_text")
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        for name in choice.keys() - _HANDLED:
+            self._take_beside(name, choice[name])
+        return length
+
+    def _take_beside(self, name: str, value: Any) -> None:
+        """Such as vLLM's `stop_reason`; lists and objects are made of parts that nobody here can put together."""
+        if isinstance(value, dict | list):
+            if value:
+                raise Unfit("not_text")
+        elif value is not None:
+            self.beside[name] = value
+
+    def whole(self, *, is_chat: bool) -> Json:
+        """Raises Unfit."""
+        if self.finish_reason != "stop":
+            raise Unfit("finish_reason")
+        texts = {name: "".join(parts) for name, parts in self.texts.items()}
+        if not texts.get("content" if is_chat else "text", "").strip():
+            raise Unfit("empty")
+        written = {"message": {"role": self.role or "assistant", **texts}} if is_chat else texts
+        return {**self.beside, **written, "finish_reason": self.finish_reason}
+
+
+OnAnswer = Callable[[Json | None, str], None]
+"""Gets the whole answer, or None and the word that says why there is none to keep."""
+
+
+def assembled(body: Json, endpoint: Endpoint, *, choices: int) -> Json:
+    """A whole answer of an engine. Raises Unfit."""
+    assembly = Assembly(endpoint, choices=choices)
+    assembly.take(body)
+    return assembly.answer()
+
+
+class RecordedStream:
+    """An engine's frames, passed on as they are, and put together on the way.
+
+    `on_answer` is called once: when the engine has said that its answer is complete, or as soon as it is clear that
+    there is none to keep. Never for a stream that breaks off or is left before.
+    """
+
+    def __init__(self, frames: AsyncIterator[list[Json]], assembly: Assembly, on_answer: OnAnswer) -> None:
+        self._frames = frames
+        self._assembly: Assembly | None = assembly
+        self._on_answer = on_answer
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Json]:
+        try:
+            batch = await anext(self._frames)
+        except StopAsyncIteration:
+            if self._assembly is not None:
+                self._end(self._assembly)
+            raise
+        if self._assembly is not None:
+            self._take(self._assembly, batch)
+        return batch
+
+    def _take(self, assembly: Assembly, batch: list[Json]) -> None:
+        try:
+            for frame in batch:
+                assembly.take(frame)
+        except Unfit as error:
+            self._settle(None, str(error))
+        except Exception:
+            logger.exception("an answer could not be recorded")
+            self._settle(None, "error")
+
+    def _end(self, assembly: Assembly) -> None:
+        try:
+            answer = assembly.answer()
+        except Unfit as error:
+            self._settle(None, str(error))
+        else:
+            self._settle(answer, "")
+
+    def _settle(self, answer: Json | None, reason: str) -> None:
+        self._assembly = None
+        self._on_answer(answer, reason)

@@ -1,0 +1,220 @@
+"""Of many who ask the same at once, one asks the engine: in this worker through memory, across workers by a lease.
+
+The first call of a worker acts for all that ask the same there: it looks up, takes the lease or waits until the one
+that has it has stored its answer. The call with the lease *leads*. When it ends without an answer, its followers start
+over, and one of them leads; when its answer is unfit to share, all of them go on alone, at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from api.cache.background import BackgroundWork
+from api.cache.base import EntryStore
+from api.cache.errors import StoreError
+from api.cache.types import CacheStatus, Entry, Flight, FlightRequest, FlightState, LookUp, LookUpKeys
+
+# A leader that was killed holds up its followers in other workers for so long.
+_LEASE_S = 3.0
+# How often followers look whether another worker's leader has stored its answer: at first, and at most.
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Boarding:
+    """What a look-up came to. Without an entry the call is to find an answer itself; with a lead others wait for it."""
+
+    entry: Entry | None
+    status: CacheStatus
+    generation: int | None
+    """None: not known, so the answer cannot be stored."""
+    lead: Lead | None = None
+
+
+class SingleFlight:
+    def __init__(
+        self,
+        store: EntryStore,
+        background: BackgroundWork,
+        *,
+        wait_s: float,
+        on_follower: Callable[[], object],
+        lease_s: float = _LEASE_S,
+    ) -> None:
+        """`wait_s`: how long a call waits for another's answer before it goes on alone."""
+        self._store = store
+        self._background = background
+        self._wait_s = wait_s
+        self._on_follower = on_follower
+        self._lease_s = lease_s
+        self._here: dict[str, _Group] = {}
+
+    async def look_up(self, tenant: str, keys: LookUpKeys, flight_key: str) -> Boarding:
+        """Waits while another call gets the answer. Raises StoreError. A lead must be ended, whatever happens."""
+        give_up_s = asyncio.get_running_loop().time() + self._wait_s
+        follows = False
+        while True:
+            group = self._here.get(flight_key)
+            if group is None:
+                return await self._act_for_all(tenant, keys, flight_key, give_up_s, follows=follows)
+            if not follows:
+                follows = True
+                self._on_follower()
+            await group.wait(give_up_s)
+            if group.entry is not None:
+                same = group.entry.exact_key == keys.exact
+                status = CacheStatus.EXACT if same else CacheStatus.CANONICAL
+                return Boarding(group.entry, status, group.generation)
+            if group.goes_alone or asyncio.get_running_loop().time() >= give_up_s:
+                return Boarding(None, CacheStatus.MISS, group.generation)
+
+    async def _act_for_all(
+        self, tenant: str, keys: LookUpKeys, flight_key: str, give_up_s: float, *, follows: bool
+    ) -> Boarding:
+        group = self._here[flight_key] = _Group()
+        lead = Lead(self, tenant, Flight(flight_key, secrets.token_hex(8)), group)
+        try:
+            found = await self._unless_another_leads(lead, keys, give_up_s, follows=follows)
+        except StoreError:
+            lead.go_alone()
+            raise
+        except BaseException:
+            lead.abandon()  # the lease may be ours by now, though nobody was there to hear it
+            raise
+        match found.flight:
+            case FlightState.LEADING:
+                lead.extend_later()
+                return Boarding(found.entry, found.status, found.generation, lead)
+            case FlightState.ALONE:
+                lead.end_here(goes_alone=True)
+            case _:
+                lead.end_here(entry=found.entry)
+        return Boarding(found.entry, found.status, found.generation)
+
+    async def _unless_another_leads(self, lead: Lead, keys: LookUpKeys, give_up_s: float, *, follows: bool) -> LookUp:
+        request = FlightRequest(lead.flight, self._lease_s)
+        pause_s = _FIRST_POLL_S
+        while True:
+            found = await self._store.look_up(lead.tenant, keys, request)
+            lead.note_generation(found.generation)
+            if found.flight is not FlightState.FOLLOWING or asyncio.get_running_loop().time() >= give_up_s:
+                return found
+            if not follows:
+                follows = True
+                self._on_follower()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_POLL_S)
+
+    # What follows is for Lead.
+
+    def leave(self, flight: Flight, group: _Group) -> None:
+        if self._here.get(flight.key) is group:
+            del self._here[flight.key]
+
+    def land(self, lead: Lead, *, shareable: bool) -> None:
+        self._background.start(self._landed(lead, shareable=shareable))
+
+    def extend_after(self, lead: Lead) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        return loop.call_later(self._lease_s / 3, lambda: self._background.start(self._extended(lead)))
+
+    async def _landed(self, lead: Lead, *, shareable: bool) -> None:
+        with suppress(StoreError):  # the lease runs out by itself
+            await self._store.land(lead.tenant, lead.flight, shareable=shareable)
+
+    async def _extended(self, lead: Lead) -> None:
+        try:
+            held = await self._store.extend(lead.tenant, lead.flight)
+        except StoreError:
+            held = True  # perhaps next time
+        if held:
+            lead.extend_later()
+
+
+class _Group:
+    """Those of this worker who ask the same; one of them acts for all."""
+
+    __slots__ = ("_ended", "entry", "generation", "goes_alone")
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+        self.entry: Entry | None = None
+        self.goes_alone = False
+        self.generation: int | None = None
+
+    async def wait(self, until_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until_s):
+                await self._ended.wait()
+
+    def end(self, entry: Entry | None, *, goes_alone: bool) -> None:
+        self.entry, self.goes_alone = entry, goes_alone
+        self._ended.set()
+
+
+class Lead:
+    """The right, and the duty, to find the answer that others wait for. The first of its endings counts."""
+
+    __slots__ = ("_ended", "_flights", "_group", "_timer", "_work_left", "flight", "tenant")
+
+    def __init__(self, flights: SingleFlight, tenant: str, flight: Flight, group: _Group) -> None:
+        self.tenant = tenant
+        self.flight = flight
+        self._flights = flights
+        self._group = group
+        self._ended = False
+        self._work_left = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def share(self, entry: Entry, *, stored: bool) -> None:
+        """The answer, which followers elsewhere find where it was `stored`."""
+        self._end(entry, shareable=stored)
+
+    def go_alone(self) -> None:
+        """Followers are to ask the engine themselves."""
+        self._end(goes_alone=True, shareable=False)
+
+    def abandon(self) -> None:
+        """Somebody else is to lead."""
+        self._end(shareable=True)
+
+    def close(self) -> None:
+        """The call has ended: whoever keeps its answer ends the lead, else nobody will."""
+        if not self._work_left:
+            self.abandon()
+
+    def keep(self) -> None:
+        """The answer is there; the call may end before it is stored."""
+        self._work_left = True
+
+    def note_generation(self, generation: int) -> None:
+        self._group.generation = generation
+
+    def extend_later(self) -> None:
+        if not self._ended:
+            self._timer = self._flights.extend_after(self)
+
+    def end_here(self, entry: Entry | None = None, *, goes_alone: bool = False) -> None:
+        """In this worker; there is no lease to give back."""
+        if self._finish():
+            self._group.end(entry, goes_alone=goes_alone)
+
+    def _end(self, entry: Entry | None = None, *, goes_alone: bool = False, shareable: bool) -> None:
+        if self._finish():
+            # Before the followers wake up, so that the one who asks Redis next finds the lease free.
+            self._flights.land(self, shareable=shareable)
+            self._group.end(entry, goes_alone=goes_alone)
+
+    def _finish(self) -> bool:
+        """Whether it had not ended before."""
+        if self._ended:
+            return False
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flights.leave(self.flight, self._group)
+        return True
