@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from api.cache.types import CacheStatus
@@ -32,11 +32,14 @@ class Call:
     """Monotonic."""
     token: str | None
     read_body: Callable[[], Awaitable[bytes]]
+    headers: Iterable[tuple[bytes, bytes]] = ()
+    """Of the request, names in lower case."""
 
     caller: Caller = field(init=False)
     body: Json = field(init=False)
     request: CompletionLike = field(init=False)
     model: Model = field(init=False)
+    body_bytes: int = 0
     public_model: str = field(init=False)
     """The name that answers carry: the catalogue's, or the client's where the catalogue forwards any name."""
     prompt_tokens: int = 0
@@ -45,6 +48,12 @@ class Call:
     limits: LimitDecision | None = None
     cache_status: CacheStatus | None = None
     """None where there is no cache."""
+    cache_reason: str | None = None
+    """Why the cache did less than it can: a word for the log."""
+    cache_age_s: float | None = None
+    """How old the stored answer is; None where it is the engine's."""
+    cache_miss: object | None = None
+    """What the cache has to know again when the engine has answered: its own business."""
     served_model: Model | None = None
     """The model that answered, which is not `model` after a fallback."""
     abandoned: str | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from api.cache.base import AnswerCache
 from api.call import Call
@@ -34,12 +36,38 @@ class Pipeline:
             await self.reader.read(call)
             await self.admission.admit(call, held)  # the key's requests and tokens
             held.callback(self.accounting.bill, call)
-            await self.guard.check(call)
+            if self.guard.waits:
+                reply = await self._looked_up_beside_the_guard(call, held)
+            else:
+                await self.guard.check(call)
+                reply = await self.cache.get(call, held)
             # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
-            reply = await self.cache.get(call, held)
             if reply is None:
                 reply = self.cache.keep(call, await self.router.open(call))
             return reply.holding(held)
         except BaseException:
             held.release()
             raise
+
+    async def _looked_up_beside_the_guard(self, call: Call, held: Held) -> Reply | None:
+        """What the cache has for a call that the guard has let pass. A refusal ends the look-up and what it holds."""
+        beside = Held()
+        look_up = asyncio.create_task(self.cache.get(call, beside))
+        try:
+            await self.guard.check(call)
+            reply = await look_up
+        except BaseException:
+            look_up.cancel()
+            look_up.add_done_callback(partial(_let_go, beside))
+            raise
+        beside.move_to(held)
+        return reply
+
+
+def _let_go(held: Held, look_up: asyncio.Task[Reply | None]) -> None:
+    """Of what was found for a call that is not to have it."""
+    try:
+        if not look_up.cancelled() and look_up.exception() is None and (reply := look_up.result()) is not None:
+            reply.close()
+    finally:
+        held.release()

@@ -9,6 +9,8 @@ import msgspec
 from api.errors import ApiError, Headers, InvalidRequest
 from api.middleware.request_id import is_request_id
 
+# Those that say something about one request; all others are said once, when the connection is opened.
+REQUEST_HEADERS = ("cache-control", "x-cache-sampled", "x-corpus-version")
 _SHAPE = 'a message must be {"type": "request", "body": {…}} or {"type": "cancel", "request_id": "…"}'
 _encode = msgspec.json.Encoder().encode
 
@@ -18,6 +20,13 @@ class ClientMessage(msgspec.Struct, forbid_unknown_fields=True):
     request_id: str | None = None
     body: msgspec.Raw = msgspec.Raw()
     """What would be the body over HTTP, not looked into yet."""
+    headers: dict[str, str] | None = None
+    """What the headers of REQUEST_HEADERS would be over HTTP."""
+
+    def request_headers(self) -> Headers:
+        """Names in lower case."""
+        given = self.headers or {}
+        return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in given.items()]
 
 
 _decode = msgspec.json.Decoder(ClientMessage).decode
@@ -34,12 +43,24 @@ def parse_message(text: str) -> ClientMessage:
     if message.request_id is not None and not is_request_id(message.request_id):
         text = "request_id must be 1 to 128 letters, digits or any of . _ : / + = @ -"
         raise InvalidRequest(text, param="request_id", code="invalid_value")
+    for name, value in (message.headers or {}).items():
+        _check_header(name, value)
     if message.type == "request" and not bytes(message.body):
         raise InvalidRequest("Missing required parameter: 'body'.", param="body", code="missing_required_parameter")
     if message.type == "cancel" and message.request_id is None:
         text = "Missing required parameter: 'request_id'."
         raise InvalidRequest(text, param="request_id", code="missing_required_parameter")
     return message
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raises InvalidRequest."""
+    if name.lower() not in REQUEST_HEADERS:
+        text = f"headers may hold {', '.join(REQUEST_HEADERS)}: the connection's own headers say the rest"
+        raise InvalidRequest(text, param="headers", code="invalid_value")
+    if not (value.isascii() and value.isprintable()):
+        text = f"headers.{name.lower()} must be printable ASCII characters"
+        raise InvalidRequest(text, param=f"headers.{name.lower()}", code="invalid_value")
 
 
 class Events:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from api.answer_headers import answer_headers
 from api.call import Call
 from api.connection import ClientGone
 from api.errors import ApiError, Headers, Overloaded, as_api_error
@@ -21,7 +22,7 @@ from api.schemas.conform import WHOLE
 from api.stages.account import Accounting
 from api.stages.admit import wire_headers
 from api.streaming import client_frames
-from api.websocket_messages import Events
+from api.websocket_messages import ClientMessage, Events
 from observability.context import request_id as logged_request_id
 from observability.logging import redacted
 from resilience.deadline import Deadline
@@ -52,10 +53,10 @@ class RequestContext:
 class SocketRequest:
     """Runs in a task of its own. Whatever happens, it is accounted for, and its last event is the only last one."""
 
-    def __init__(self, context: RequestContext, request_id: str, body: bytes, send: SendText) -> None:
+    def __init__(self, context: RequestContext, request_id: str, message: ClientMessage, send: SendText) -> None:
         self._context = context
         self._send = send
-        self._body = body
+        self._body = bytes(message.body)
         self._events = Events(request_id)
         self._stopped: StopReason | None = None
         self._has_ended = False
@@ -66,6 +67,7 @@ class SocketRequest:
             arrived_s=time.monotonic(),
             token=context.token,
             read_body=self._read_body,
+            headers=message.request_headers(),
         )
         self.error: ApiError | None = None
         """What it was refused with, once it has ended."""
@@ -126,8 +128,7 @@ class SocketRequest:
 
     async def _write(self, reply: Reply) -> None:
         events, call = self._events, self._call
-        served_by = (b"x-served-by", reply.upstream.encode("latin-1", "replace"))
-        await self._send(events.started([*self._limits(), served_by]))
+        await self._send(events.started(answer_headers(call, reply)))
         if isinstance(reply, StreamReply):
             async for batch in reply:
                 for frame in client_frames(call, batch):

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Send
 
 from api.connection import ClientGone
 from api.errors import ApiError, InvalidRequest, Overloaded, TooManyRunning, Unauthenticated
-from api.websocket_messages import Events, parse_message
+from api.websocket_messages import ClientMessage, Events, parse_message
 from api.websocket_protocol import SHUTDOWN
 from api.websocket_request import RequestContext, SocketRequest, StopReason
 from resilience.deadline import Deadline
@@ -93,20 +93,20 @@ class SocketSession:
                 raise InvalidRequest(used, param="request_id", code="invalid_value")
             else:
                 request_id = message.request_id or secrets.token_hex(16)
-                self._begin(request_id, bytes(message.body))
+                self._begin(request_id, message)
         except ApiError as error:
             self.refused += 1
             await self._send_text(Events(request_id).error(error, []))
             await asyncio.sleep(0)  # a flood of bad messages must not keep the worker from its other clients
 
-    def _begin(self, request_id: str, body: bytes) -> None:
+    def _begin(self, request_id: str, message: ClientMessage) -> None:
         """Raises Overloaded, TooManyRunning."""
         if self._draining:
             raise Overloaded("the gateway is shutting down, try again")
         if len(self._running) >= MAX_RUNNING:
             raise TooManyRunning(f"a WebSocket may have {MAX_RUNNING} requests running: wait for one, or open another")
         self.requests += 1
-        request = self._running[request_id] = SocketRequest(self._context, request_id, body, self._send_text)
+        request = self._running[request_id] = SocketRequest(self._context, request_id, message, self._send_text)
         self._spawn(request.run()).add_done_callback(partial(self._ended, request_id))
 
     def _cancel(self, request_id: str | None) -> None:

@@ -62,6 +62,10 @@ def access_fields(scope: Scope, status: int, duration_ms: float) -> dict[str, An
         fields["tenant"] = call.caller.tenant
     if hasattr(call, "model"):
         fields["model"] = call.model.name
+    if call.cache_status is not None:
+        fields["cache"] = call.cache_status.value
+    if call.cache_reason is not None:
+        fields["cache_reason"] = call.cache_reason
     if (usage := call.billed_usage()) is not None:
         fields["prompt_tokens"] = usage.prompt_tokens
         fields["completion_tokens"] = usage.completion_tokens

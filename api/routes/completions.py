@@ -10,15 +10,10 @@ from contextlib import suppress
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.answer_headers import answer_headers
 from api.call import Call
 from api.connection import ClientConnection, ClientGone
-from api.errors import (
-    ApiError,
-    Headers,
-    Overloaded,
-    UnsupportedMediaType,
-    as_api_error,
-)
+from api.errors import ApiError, Overloaded, UnsupportedMediaType, as_api_error
 from api.middleware.headers import single_header
 from api.pipeline import Pipeline
 from api.respond import send_error, send_json
@@ -54,6 +49,7 @@ class CompletionEndpoint:
                 arrived_s=time.monotonic(),
                 token=None,
                 read_body=client.read_body,
+                headers=scope["headers"],
             )
             scope["state"]["call"] = call
             response = _Response(call, send)
@@ -102,7 +98,7 @@ class _Response:
         self._answered = False
 
     async def write(self, reply: Reply) -> None:
-        headers = self._headers(reply)
+        headers = answer_headers(self._call, reply)
         if isinstance(reply, StreamReply):
             self._events = EventWriter(self._call, self._send, headers)
             await self._events.write(reply)
@@ -120,10 +116,6 @@ class _Response:
             limits = [] if self._call.limits is None or error.status == 429 else wire_headers(self._call.limits)
             error.headers = [*error.headers, *limits]
             await send_error(self._send, error)
-
-    def _headers(self, reply: Reply) -> Headers:
-        limits = [] if self._call.limits is None else wire_headers(self._call.limits)
-        return [*limits, (b"x-served-by", reply.upstream.encode("latin-1", "replace"))]
 
 
 def _check_content_type(scope: Scope) -> None:

@@ -26,6 +26,7 @@ class Reader:
     async def read(self, call: Call) -> None:
         """Sets the call's body, request, model and token estimates. Raises InvalidRequest and what reading raises."""
         raw = await call.read_body()
+        call.body_bytes = len(raw)
         if len(raw) <= _INLINE_BYTES:
             call.body, call.request, call.prompt_tokens = _checked(call.endpoint, raw)
         else:

@@ -165,6 +165,8 @@ class StoppingKeys:
 @dataclass
 class StoppingGuard:
     journal: Journal
+    waits: bool = False
+    policy_version: str = "none"
 
     async def check(self, call: Call) -> None:  # noqa: ARG002 - the protocol's signature
         await self.journal.reach("guard")

@@ -1,0 +1,19 @@
+"""What an answer says in its headers, over HTTP and in a WebSocket's `started` event."""
+
+from __future__ import annotations
+
+from api.call import Call
+from api.errors import Headers
+from api.stages.admit import wire_headers
+from serving.types import Reply
+
+
+def answer_headers(call: Call, reply: Reply) -> Headers:
+    """The key's limits, who answered, and where there is a cache what it had."""
+    headers: Headers = [] if call.limits is None else wire_headers(call.limits)
+    headers.append((b"x-served-by", reply.upstream.encode("latin-1", "replace")))
+    if call.cache_status is not None:
+        headers.append((b"x-cache", call.cache_status.value.encode()))
+    if call.cache_age_s is not None:
+        headers.append((b"age", str(int(call.cache_age_s)).encode()))
+    return headers
