@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -17,6 +18,7 @@ __all__ = ["MULTIPROCESS_VARIABLE", "Counter", "Histogram", "Metrics"]
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_CACHE_S = (0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 25.0)
 _TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -57,6 +59,33 @@ class Metrics:
         self.limiter_local = self._gauge("gateway_limiter_local", about)
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
+        self._add_cache()
+
+    def _add_cache(self) -> None:
+        about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."
+        self.cache_lookups = self._counter("gateway_cache_lookups", about, ("model", "status"))
+        about = "What a look-up took, waiting for another call's answer included."
+        self.cache_lookup_s = self._histogram("gateway_cache_lookup_seconds", about, ("status",), _CACHE_S)
+        about = "What the vector of a question took."
+        self.cache_embed_s = self._histogram("gateway_cache_embed_seconds", about, (), _CACHE_S)
+        about = "What the search for near questions took, their entries included."
+        self.cache_search_s = self._histogram("gateway_cache_search_seconds", about, (), _CACHE_S)
+        about = "Tokens that no engine computed or wrote because of a hit: prompt or completion."
+        self.cache_saved_tokens = self._counter("gateway_cache_saved_tokens", about, ("model", "tenant", "kind"))
+        about = "What they would have cost, in US dollars."
+        self.cache_saved_usd = self._counter("gateway_cache_saved_usd", about, ("model", "tenant"))
+        about = "Answers by what became of them: stored, or why they were not."
+        self.cache_stores = self._counter("gateway_cache_stores", about, ("outcome",))
+        self.cache_evictions = self._counter("gateway_cache_evictions", "Answers that had to make room.", ())
+        about = "Calls that waited for the answer to the same question that another one was getting."
+        self.cache_followers = self._counter("gateway_cache_flight_followers", about, ())
+        about = "Times that a part of the cache could not do its part: store, index or embedder."
+        self.cache_errors = self._counter("gateway_cache_errors", about, ("part",))
+        about = "Hits that were asked again of an engine: agree, differ or undecided."
+        self.cache_audits = self._counter("gateway_cache_audits", about, ("verdict",))
+        about = "Classes of questions that nearness may not answer any more, because audits found too many wrong hits."
+        self.cache_demoted = self._gauge("gateway_cache_demoted_classes", about, mode="livemax")
+        self.embedder_up = self._gauge("gateway_embedder_up", "Workers whose embedder works.")
 
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""
@@ -70,9 +99,9 @@ class Metrics:
     def _counter(self, name: str, about: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, about, labels, registry=self._registry)
 
-    def _gauge(self, name: str, about: str) -> Gauge:
-        """The sum over the workers that live."""
-        return Gauge(name, about, registry=self._registry, multiprocess_mode="livesum")
+    def _gauge(self, name: str, about: str, *, mode: Literal["livesum", "livemax"] = "livesum") -> Gauge:
+        """The sum over the workers that live, or what the highest of them says where all say the same."""
+        return Gauge(name, about, registry=self._registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, about, labels, buckets=buckets, registry=self._registry)

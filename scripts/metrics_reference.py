@@ -22,11 +22,16 @@ LABELS = {
     f"`{NOT_KNOWN}`: refused before the model was known",
     "tenant": f"a tenant of `API_KEYS`; `{NOT_KNOWN}`: without a valid key",
     "outcome": "`ok`; of requests also the code of the error's class in `api/errors.py`, `invalid_request_error`, "
-    "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in `serving/errors.py`",
-    "kind": "`prefill`, `cached`, `decode`",
+    "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "
+    "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `too_large`, `failed`, `fallback`, and "
+    "what made them unfit: `finish_reason`, `not_text`, `refusal`, `empty`, `incomplete`, `too_long`, `error`",
+    "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
     "to": "`written`, `spooled`, `refused`",
     "limit": "`requests`, `tokens`",
     "upstream": "an upstream of the catalogue",
+    "status": "what `X-Cache` says: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
+    "part": "`store`, `index`, `embedder`",
+    "verdict": "`agree`, `differ`, `undecided`",
 }
 
 _HEADER = """\
@@ -37,7 +42,8 @@ _HEADER = """\
 
 Each worker process counts in files of its own, and whichever worker is asked adds the files of all up: the numbers are
 those of the whole gateway. Counters and histograms keep what a worker that died had counted; gauges are the sum over
-the workers that live. All start at zero with the gateway. Several gateways are several targets: add them up in queries.
+the workers that live, save for `gateway_cache_demoted_classes`, of which all say the same. All start at zero with the
+gateway. Several gateways are several targets: add them up in queries.
 
 Engines have metrics of their own; those of MockLLM have vLLM's names: [mock-llm.md](mock-llm.md).
 
