@@ -58,11 +58,7 @@ def create_app(
             Exception: _unhandled,
         },
     )
-    pages.include_router(models_router(services.models, services.pipeline.keys))
-    pages.include_router(operations_router(services.readiness, services.metrics))
-    if services.cache_admin is not None:
-        pages.include_router(admin_cache_router(services.cache_admin))
-    describe_completions(pages)
+    _add_routes(pages, services)
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
@@ -73,6 +69,14 @@ def create_app(
     app = ErrorBoundaryMiddleware(app)
     app = AccessLogMiddleware(app, write_event=write_event)
     return RequestIdMiddleware(app)
+
+
+def _add_routes(pages: FastAPI, services: Services) -> None:
+    pages.include_router(models_router(services.models, services.pipeline.keys))
+    pages.include_router(operations_router(services.readiness, services.metrics))
+    if services.cache_admin is not None:
+        pages.include_router(admin_cache_router(services.cache_admin))
+    describe_completions(pages)
 
 
 def _sockets(settings: Settings, services: Services, write_event: WriteEvent | None) -> ASGIApp:
