@@ -72,10 +72,11 @@ def log_frequencies(tokenizer: Tokenizer) -> list[float]:
     """Natural logarithm of each token's share of the text, by id. An answer ends after about MEAN_ANSWER tokens."""
     texts = tokenizer.encode_batch(paragraphs())
     counts: dict[int, float] = dict(Counter(token for text in texts for token in text.ids))
-    counts[tokenizer.token_to_id(END)] = sum(counts.values()) / MEAN_ANSWER
+    ids = tokenizer.get_vocab()
+    counts[ids[END]] = sum(counts.values()) / MEAN_ANSWER
     # Never seen is not impossible, but for the tokens that only a prompt has.
     for token in (BEGIN, PAD):
-        counts[tokenizer.token_to_id(token)] = 1e-9
+        counts[ids[token]] = 1e-9
     total = sum(counts.values())
     return [math.log(counts.get(token, 0.1) / total) for token in range(tokenizer.get_vocab_size())]
 

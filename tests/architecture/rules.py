@@ -41,13 +41,14 @@ IMPLEMENTATIONS = {"serving.backends", "serving.embedders", "serving.mock_llm"}
 # May use an implementation beside the composition root: what a replica is made of.
 OPEN_TO = {"serving.engines": {REPLICA_ROOT}, "serving.mock_llm": {"serving.engines.mock"}}
 OPEN_MODULES = {"base", "types", "errors"}
-# Functions that make or format what the package's base defines, and the parser of a wire format that clients of all
-# kinds read: they reach nothing and there is one of each.
+# Functions that make or format what the package's base defines, the parser of a wire format that clients of all kinds
+# read, and the files that set-up makes for an implementation: they reach nothing and there is one of each.
 OPEN_FUNCTIONS = {
     "resilience.limiter.headers",
     "serving.backends.sse",
     "serving.catalogue.defaults",
     "serving.catalogue.load",
+    "serving.embedders.model_files",
 }
 
 # Where a foreign package may be imported: rooms or modules.
