@@ -11,7 +11,7 @@ class Token(NamedTuple):
     """One word or number of a question. Spans of tokens are half-open index ranges."""
 
     text: str
-    """Normalised: NFKC, case-folded, a possessive ending removed."""
+    """Normalised: NFKC, lower case, a possessive ending removed, a contraction taken apart."""
     raw: str
     """As it was written."""
 

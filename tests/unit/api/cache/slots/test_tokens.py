@@ -126,4 +126,4 @@ def test_digits_are_never_merged(one: str, other: str) -> None:
 @pytest.mark.parametrize("part", ["a'", "1,", "(", "5(", "-", "é²", "$a.", "'", "a-", "n't", "(5.", "a&", "%-1"])
 def test_100_kb_of_anything_is_read(part: str) -> None:
     text = part * (100_000 // len(part))  # takes minutes where the work is not linear
-    assert len(tokenize(text)) <= 100_000
+    assert len(tokenize(text)) <= 200_000
