@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.processes import Command
@@ -17,10 +18,19 @@ KEY = "sk-bench-9f2c41d7a6b85e03c1947fd2e8ab6035"
 _UNREACHED_LIMIT = "1000000000"
 
 
-def gateway_command(*, port: int, directory: Path, upstream: str, model: str, stores: Stores) -> Command:
+def gateway_command(
+    *,
+    port: int,
+    directory: Path,
+    upstream: str,
+    model: str,
+    stores: Stores,
+    settings: Mapping[str, str] | None = None,
+) -> Command:
     """The platform's gateway as production runs it, one worker: keys, limits, ledger and JSON access log all on.
 
-    `upstream`: the base URL of the engine, up to and with `/v1`; `model`: its name there.
+    `upstream`: the base URL of the engine, up to and with `/v1`; `model`: its name there. The answer cache is off,
+    because what is measured is the way to an engine; `settings` that differ from all this come last.
     """
     environment = {
         "GATEWAY_HOST": "127.0.0.1",
@@ -39,6 +49,8 @@ def gateway_command(*, port: int, directory: Path, upstream: str, model: str, st
         "DATA_DIR": str(directory / "data"),
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
+        "SEMANTIC_CACHE_ENABLED": "false",
+        **(settings or {}),
     }
     return module_command("gateway", "api", [], directory, environment)
 

@@ -36,6 +36,7 @@ class ResponseReader:
         self._pending = b""
         self._state = _State.HEAD
         self._left = 0
+        self._head = b""
         self.status = 0
 
     @property
@@ -46,9 +47,18 @@ class ResponseReader:
     def head_complete(self) -> bool:
         return self._state is not _State.HEAD
 
+    def header(self, name: str) -> str | None:
+        """The value of a header of the response that was read last; None where it has none of that name."""
+        for line in self._head.split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.decode("latin-1").lower() == name.lower():
+                return value.decode("latin-1").strip()
+        return None
+
     def reset(self) -> None:
         """Make ready for the next response on the same connection."""
         self._state = _State.HEAD
+        self._head = b""
         self.status = 0
 
     def feed(self, data: bytes) -> bytes:
@@ -78,6 +88,7 @@ class ResponseReader:
         if status is None:
             raise ProtocolError(f"not an HTTP/1.1 status line: {head[:40]!r}")
         self.status = int(status[1])
+        self._head = head
         if length := _LENGTH.search(head):
             self._left = int(length[1])
             self._state = _State.LENGTH if self._left else _State.COMPLETE

@@ -23,9 +23,9 @@ from bench.gateway import REPOSITORY
 from bench.load import LoadError
 from bench.machine import Machine, describe_machine
 from bench.processes import ProcessError
+from bench.report import Report
 from bench.serving import chain, chain_report, hop, hop_report, servers, spike, spike_report
 from bench.serving.effort import Effort
-from bench.serving.report import Report
 from scripts.embedded.service import ServiceError
 
 _RESULTS = REPOSITORY / "bench" / "results"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.figures import Figure, Goal, differences, ratios
+from bench.report import Report, rounds_table
 from bench.serving.chain import BARE, CHAIN, STREAMS, Model, Round
 from bench.serving.effort import Effort
-from bench.serving.report import Report, rounds_table
 
 Rounds = Mapping[str, Sequence[Round]]
 

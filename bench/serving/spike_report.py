@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.figures import Figure, Goal, percentile
-from bench.serving.report import Report
+from bench.report import Report
 from bench.serving.spike import DOWNSCALE_DELAY_S, LEAST, MOST, Phase, Result
 from bench.serving.timeline import timeline
 from bench.tables import number, table

@@ -53,6 +53,17 @@ def test_reset_reads_the_next_response_of_the_connection() -> None:
     assert reader.status == 200
 
 
+def test_headers_are_found_in_any_case_and_are_those_of_the_last_response() -> None:
+    reader = ResponseReader()
+    assert reader.header("content-length") is None
+    reader.feed(WITH_LENGTH)
+    assert reader.header("Content-Length") == "11"
+    assert reader.header("content-type") == "application/json"
+    reader.reset()
+    reader.feed(CHUNKED)
+    assert reader.header("content-length") is None
+
+
 def test_empty_body() -> None:
     reader = ResponseReader()
     assert reader.feed(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n") == b""

@@ -10,9 +10,9 @@ import pytest
 
 from bench.figures import Figure, Verdict, all_pass
 from bench.machine import Machine
+from bench.report import Report
 from bench.serving import chain, chain_report, hop, hop_report, spike_report
 from bench.serving.effort import Effort
-from bench.serving.report import Report
 from bench.serving.spike import Answer, Phase, Result, Sample
 
 WHEN = dt.datetime(2026, 11, 21, 13, 0, tzinfo=dt.UTC)
