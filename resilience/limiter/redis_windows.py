@@ -22,9 +22,9 @@ from typing import Any
 import hiredis
 
 from resilience.limiter.base import Quota
-from resilience.limiter.resp_connection import RespConnection, RespError
 from resilience.limiter.window import BUCKETS, Verdict
 from resilience.limiter.window_script import REDIS_TIME, WINDOW, Batch, Waiting, is_late, verdicts
+from resilience.resp_connection import RespConnection, RespError
 
 BATCH_SIZE = 256
 FLUSH_INTERVAL_S = 0.05
