@@ -9,8 +9,8 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from api.postgres_connection import BoundedConnection
 from api.tenants.base import UsageRow
-from api.tenants.postgres_connection import BoundedConnection
 
 _SCHEMA = Path(__file__).with_name("ledger.sql")
 # Any number of workers create the table at once; Postgres lets one at a time through this lock.

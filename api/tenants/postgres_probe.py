@@ -6,7 +6,7 @@ import asyncio
 
 import psycopg
 
-from api.tenants.postgres_connection import BoundedConnection
+from api.postgres_connection import BoundedConnection
 
 
 class PostgresProbe:
