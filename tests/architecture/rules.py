@@ -101,7 +101,7 @@ def implementations_are_named_by_the_composition_root(tree: SourceTree) -> Itera
     closed = IMPLEMENTATIONS | (with_base - ROOMS.keys())
     for found in tree.imports:
         source, target = found.importer, found.target
-        if source.room == "tests" or source.module == COMPOSITION_ROOT or target in OPEN_FUNCTIONS:
+        if source.room == "tests" or within(source.module, COMPOSITION_ROOT) or target in OPEN_FUNCTIONS:
             continue
         for package in closed:
             inside = within(target, package) and target.removeprefix(f"{package}.") not in OPEN_MODULES
@@ -112,7 +112,9 @@ def implementations_are_named_by_the_composition_root(tree: SourceTree) -> Itera
 def the_composition_root_is_nobodys_dependency(tree: SourceTree) -> Iterator[str]:
     for found in tree.imports:
         source = found.importer
-        if found.target == COMPOSITION_ROOT and source.module not in ENTRY_POINTS and source.room != "tests":
+        if not within(found.target, COMPOSITION_ROOT) or within(source.module, COMPOSITION_ROOT):
+            continue
+        if source.module not in ENTRY_POINTS and source.room != "tests":
             yield source.at(found.line, f"only {' and '.join(sorted(ENTRY_POINTS))} may import {COMPOSITION_ROOT}")
 
 
