@@ -66,19 +66,19 @@ class Metrics:
         self.cache_lookups = self._counter("gateway_cache_lookups", about, ("model", "status"))
         about = "What a look-up took, waiting for another call's answer included."
         self.cache_lookup_s = self._histogram("gateway_cache_lookup_seconds", about, ("status",), _CACHE_S)
-        about = "What the vector of a question took."
-        self.cache_embed_s = self._histogram("gateway_cache_embed_seconds", about, (), _CACHE_S)
-        about = "What the search for near questions took, their entries included."
-        self.cache_search_s = self._histogram("gateway_cache_search_seconds", about, (), _CACHE_S)
+        about = (
+            "What a part took that a request waited for: embedder (a vector), index (near questions), store (entries)."
+        )
+        self.cache_part_s = self._histogram("gateway_cache_part_seconds", about, ("part",), _CACHE_S)
         about = "Tokens that no engine computed or wrote because of a hit: prompt or completion."
         self.cache_saved_tokens = self._counter("gateway_cache_saved_tokens", about, ("model", "tenant", "kind"))
         about = "What they would have cost, in US dollars."
         self.cache_saved_usd = self._counter("gateway_cache_saved_usd", about, ("model", "tenant"))
         about = "Answers by what became of them: stored, or why they were not."
         self.cache_stores = self._counter("gateway_cache_stores", about, ("outcome",))
-        self.cache_evictions = self._counter("gateway_cache_evictions", "Answers that had to make room.", ())
+        self.cache_evictions = self._counter("gateway_cache_evictions", "Answers that had to make room.", ("tenant",))
         about = "Calls that waited for the answer to the same question that another one was getting."
-        self.cache_followers = self._counter("gateway_cache_flight_followers", about, ())
+        self.cache_followers = self._counter("gateway_cache_flight_followers", about, ("model",))
         about = "Times that a part of the cache could not do its part: store, index or embedder."
         self.cache_errors = self._counter("gateway_cache_errors", about, ("part",))
         about = "Hits that were asked again of an engine: agree, differ or undecided."

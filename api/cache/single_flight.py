@@ -42,43 +42,45 @@ class SingleFlight:
         background: BackgroundWork,
         *,
         wait_s: float,
-        on_follower: Callable[[], object],
         lease_s: float = _LEASE_S,
     ) -> None:
-        """`wait_s`: how long a call waits for another's answer before it goes on alone."""
+        """`wait_s`: how long a call waits for another's answer before it goes on alone; 0: not at all."""
         self._store = store
         self._background = background
         self._wait_s = wait_s
-        self._on_follower = on_follower
         self._lease_s = lease_s
         self._here: dict[str, _Group] = {}
 
-    async def look_up(self, tenant: str, keys: LookUpKeys, flight_key: str) -> Boarding:
-        """Waits while another call gets the answer. Raises StoreError. A lead must be ended, whatever happens."""
+    async def look_up(
+        self, tenant: str, keys: LookUpKeys, flight_key: str | None, on_follower: Callable[[], object]
+    ) -> Boarding:
+        """Waits while another call gets the answer, and says so once by `on_follower`. Raises StoreError.
+
+        `flight_key`: None for a call that waits for nobody. A lead must be ended, whatever happens.
+        """
+        if flight_key is None or not self._wait_s:
+            found = await self._store.look_up(tenant, keys, None)
+            return Boarding(found.entry, found.status, found.generation)
         give_up_s = asyncio.get_running_loop().time() + self._wait_s
-        follows = False
+        on_follower = _once(on_follower)
         while True:
             group = self._here.get(flight_key)
             if group is None:
-                return await self._act_for_all(tenant, keys, flight_key, give_up_s, follows=follows)
-            if not follows:
-                follows = True
-                self._on_follower()
+                return await self._act_for_all(tenant, keys, flight_key, give_up_s, on_follower)
+            on_follower()
             await group.wait(give_up_s)
             if group.entry is not None:
-                same = group.entry.exact_key == keys.exact
-                status = CacheStatus.EXACT if same else CacheStatus.CANONICAL
-                return Boarding(group.entry, status, group.generation)
+                return Boarding(group.entry, _status(group.entry, keys), group.generation)
             if group.goes_alone or asyncio.get_running_loop().time() >= give_up_s:
                 return Boarding(None, CacheStatus.MISS, group.generation)
 
     async def _act_for_all(
-        self, tenant: str, keys: LookUpKeys, flight_key: str, give_up_s: float, *, follows: bool
+        self, tenant: str, keys: LookUpKeys, flight_key: str, give_up_s: float, on_follower: Callable[[], object]
     ) -> Boarding:
         group = self._here[flight_key] = _Group()
         lead = Lead(self, tenant, Flight(flight_key, secrets.token_hex(8)), group)
         try:
-            found = await self._unless_another_leads(lead, keys, give_up_s, follows=follows)
+            found = await self._unless_another_leads(lead, keys, give_up_s, on_follower)
         except StoreError:
             lead.go_alone()
             raise
@@ -95,7 +97,9 @@ class SingleFlight:
                 lead.end_here(entry=found.entry)
         return Boarding(found.entry, found.status, found.generation)
 
-    async def _unless_another_leads(self, lead: Lead, keys: LookUpKeys, give_up_s: float, *, follows: bool) -> LookUp:
+    async def _unless_another_leads(
+        self, lead: Lead, keys: LookUpKeys, give_up_s: float, on_follower: Callable[[], object]
+    ) -> LookUp:
         request = FlightRequest(lead.flight, self._lease_s)
         pause_s = _FIRST_POLL_S
         while True:
@@ -103,9 +107,7 @@ class SingleFlight:
             lead.note_generation(found.generation)
             if found.flight is not FlightState.FOLLOWING or asyncio.get_running_loop().time() >= give_up_s:
                 return found
-            if not follows:
-                follows = True
-                self._on_follower()
+            on_follower()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_POLL_S)
 
@@ -133,6 +135,25 @@ class SingleFlight:
             held = True  # perhaps next time
         if held:
             lead.extend_later()
+
+
+def _status(entry: Entry, keys: LookUpKeys) -> CacheStatus:
+    """How an entry that the leader has given answers a follower; the leader may have found it by nearness."""
+    if entry.exact_key == keys.exact:
+        return CacheStatus.EXACT
+    if entry.canonical_key is not None and entry.canonical_key == keys.canonical:
+        return CacheStatus.CANONICAL
+    return CacheStatus.SEMANTIC
+
+
+def _once(report: Callable[[], object]) -> Callable[[], object]:
+    left = [report]
+
+    def report_once() -> None:
+        if left:
+            left.pop()()
+
+    return report_once
 
 
 class _Group:
