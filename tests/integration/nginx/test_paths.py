@@ -7,7 +7,10 @@ import pytest
 from tests.integration.nginx.conftest import Nginx
 from tests.integration.nginx.wire import ask
 
-OPERATIONS = ["/metrics", "/readyz", "/admin", "/admin/keys", "/-/healthz", "/-/routes", "/-/nginx", "/-/error"]
+OPERATIONS = [
+    "/metrics", "/readyz", "/admin", "/admin/keys", "/admin/v1/cache/stats", "/admin/v1/cache/purge",
+    "/-/healthz", "/-/routes", "/-/nginx", "/-/error",
+]  # fmt: skip
 SPELLINGS = [
     "//metrics",
     "/metrics/",
@@ -29,6 +32,10 @@ SPELLINGS = [
     "/healthz%2f..%2fmetrics",
     "/v1/x/../../readyz",
     "/v1/../Admin",
+    "/v1/../admin/v1/cache/purge",
+    "/v1/%2e%2e/admin/v1/cache/purge",
+    "/v1/..%2fadmin%2fv1%2fcache%2fpurge",
+    "/ADMIN/v1/cache/purge",
 ]
 # What vLLM has beside its models' endpoints.
 ENGINE_CONTROLS = [
