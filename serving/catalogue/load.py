@@ -114,8 +114,9 @@ def _model(entry: ModelEntry, names: Mapping[str, str], variables: Mapping[str, 
 def _upstream(entry: UpstreamEntry, model_name: str, variables: Mapping[str, str]) -> Upstream:
     return Upstream(
         name=entry.name,
-        base_url=entry.base_url,
-        model=entry.model or (None if model_name == WILDCARD else model_name),
+        base_url=entry.base_url or "",
+        builtin=entry.builtin,
+        model=entry.builtin or entry.model or (None if model_name == WILDCARD else model_name),
         # A key read from a file often ends with a line break, which no header may hold.
         api_key=None if entry.api_key_env is None else variables[entry.api_key_env].strip(),
         weight=entry.weight,

@@ -75,21 +75,22 @@ def _names_used_twice(models: Iterable[_Model], document: Document) -> Iterator[
 
 
 def _upstreams_in_two_places(models: Iterable[_Model], document: Document) -> Iterator[Finding]:
-    places: dict[str, tuple[object, Path]] = {}
+    places: dict[str, tuple[tuple[str, object], Path]] = {}  # each with the field that says where
     engines: dict[str, tuple[object, Path]] = {}
     for model in models:
         names_here: set[str] = set()
         for path, upstream in model.upstreams.items():
-            name, url = upstream.get("name"), upstream.get("base_url")
+            name, field = upstream.get("name"), "builtin" if "builtin" in upstream else "base_url"
             if not isinstance(name, str):
                 continue
-            first_url, first = places.setdefault(name, (url, path))
+            place = (field, upstream.get(field))
+            first_place, first = places.setdefault(name, (place, path))
             if name in names_here:
                 yield Finding((*path, "name"), f"{shortened(name)!a} is used twice in this model")
-            elif url != first_url:
-                line = document.line((*first, "base_url"))
+            elif place != first_place:
+                line = document.line((*first, first_place[0]))
                 yield Finding(
-                    (*path, "base_url"),
+                    (*path, field),
                     f"differs from that of {shortened(name)!a} in line {line}: name this upstream otherwise",
                 )
             names_here.add(name)

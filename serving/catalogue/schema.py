@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from serving.catalogue.base import WILDCARD, WILDCARD_LABEL
 from serving.catalogue.engine_schema import AutoscalingEntry, EngineEntry
@@ -41,10 +41,14 @@ class TimeoutsEntry(Entry):
 
 
 class UpstreamEntry(Entry):
-    """Validated with `context={"variables": {name: value}}`: `base_url` comes out with its variables filled in."""
+    """Validated with `context={"variables": {name: value}}`: `base_url` comes out with its variables filled in.
+
+    It is empty where the model is built in.
+    """
 
     name: Text
-    base_url: str
+    builtin: Literal["all-MiniLM-L6-v2"] | None = None
+    base_url: Annotated[str | None, Field(validate_default=True)] = None
     model: Text | None = None
     api_key_env: Text | None = None
     weight: Annotated[int, Field(gt=0, le=1_000_000)] = 1
@@ -58,8 +62,15 @@ class UpstreamEntry(Entry):
 
     @field_validator("base_url")
     @classmethod
-    def _url_is_usable(cls, url: str, info: ValidationInfo) -> str:
-        return _http_url(_filled_in(url, _variables(info)))
+    def _url_is_usable(cls, url: str | None, info: ValidationInfo) -> str:
+        builtin = info.data.get("builtin", "")  # the default: not None of what is a field's own problem
+        if url is not None:
+            if builtin:
+                raise ValueError(f"must be left out where builtin is {builtin}: there is no server")
+            return _http_url(_filled_in(url, _variables(info)))
+        if builtin is None:
+            raise PydanticCustomError("missing", "an upstream has a base_url, or is builtin")
+        return ""
 
     @field_validator("api_key_env")
     @classmethod
@@ -74,6 +85,14 @@ class UpstreamEntry(Entry):
                 f"the value of the environment variable {shortened(name)!a} has characters that no key has"
             )
         return name
+
+    @model_validator(mode="after")
+    def _builtin_stands_alone(self) -> Self:
+        if self.builtin:
+            for field in ("model", "api_key_env", "engine"):
+                if getattr(self, field) is not None:
+                    raise ValueError(f"{field} must be left out where builtin is {self.builtin}: there is no server")
+        return self
 
 
 class ModelEntry(Entry):
@@ -101,6 +120,15 @@ class ModelEntry(Entry):
         if aliases and info.data.get("name") == WILDCARD:
             raise ValueError("the wildcard matches every name and needs no aliases")
         return [_public_name(alias) for alias in aliases]
+
+    @field_validator("upstreams")
+    @classmethod
+    def _builtin_serves_embeddings(cls, upstreams: list[UpstreamEntry], info: ValidationInfo) -> list[UpstreamEntry]:
+        if info.data.get("kind") == "chat":
+            for upstream in upstreams:
+                if upstream.builtin:
+                    raise ValueError(f"{upstream.builtin} makes embeddings, and this is a chat model")
+        return upstreams
 
     @field_validator("max_output_tokens", "default_output_tokens")
     @classmethod

@@ -13,7 +13,6 @@ from typing import Any
 
 from serving.embedders.base import EmbedderUnavailable
 
-MINILM = "all-MiniLM-L6-v2"
 GRAPH_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"

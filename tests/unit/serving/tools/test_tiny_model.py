@@ -65,6 +65,6 @@ def test_without_torch_it_says_what_to_install_and_leaves_nothing(
         monkeypatch.setenv(name, "")
     if older:
         label(tmp_path / "model", format=0)  # made again, if it could be
-    with pytest.raises(SystemExit, match="tokenizers is not installed: run"):
+    with pytest.raises(SystemExit, match="transformers is not installed: run"):
         main([str(tmp_path / "model")])
     assert [entry.name for entry in tmp_path.iterdir()] == (["model"] if older else [])
