@@ -45,7 +45,7 @@ logs: ## Show the last log lines; SERVICE=gateway for one service, FOLLOW=1 to g
 .PHONY: clean
 clean: ## Stop everything, delete the data and what was installed
 	@if [ -x $(IN_VENV)/python ]; then $(STACK) clean; fi
-	rm -rf .venv .venv.lock .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf .venv .venv.lock .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 .PHONY: check
 check: venv-dev ## Lint, format, types, architecture

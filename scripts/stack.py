@@ -15,6 +15,7 @@ from pathlib import Path
 
 from api.settings import SettingsError, load_embedded_settings
 from scripts.embedded import lifecycle
+from scripts.embedded.embedding_model import prepare_embedding_model
 from scripts.embedded.engine_environment import prepare_engine
 from scripts.embedded.gateways import gateway_addresses
 from scripts.embedded.lifecycle import StackError
@@ -59,6 +60,7 @@ def up(options: argparse.Namespace) -> int:
             return 0
         say = partial(print, flush=True)
         prepare_engine(stack, say=say)
+        prepare_embedding_model(stack, say=say)
         began = time.monotonic()
         state = lifecycle.start(stack, waiting=StartProgress(say, clock=time.monotonic))
     print(welcome(stack, base_url=state.base_url, took_s=time.monotonic() - began))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import redis
 
+from scripts.embedded.embedding_model import shared_embedding_model
 from scripts.embedded.ports import free_port
 from scripts.embedded.postgres_server import postgres_service, postgres_url
 from scripts.embedded.redis_server import redis_service
@@ -16,7 +18,8 @@ from scripts.embedded.service import ServiceProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,3 +105,9 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.start_ready()
     yield postgres_url(directory=directory, port=port)
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def minilm_dir() -> Path:
+    """Folder of the built-in embedding model, built once for the checkout as `make up` does it. Change a copy of it."""
+    return shared_embedding_model(ROOT)

@@ -1,13 +1,11 @@
-"""From the published weights to the folder that the gateway loads (serving/embedders/model_files.py)."""
+"""From the published weights to the files that the gateway loads (serving/embedders/model_files.py)."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,55 +13,16 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from scripts.embedding_model.folder import Files
 from scripts.embedding_model.graph import Shape, build_graph
 from scripts.embedding_model.safetensors import float32_tensors
 from scripts.embedding_model.weights import WEIGHTS_SHA256, Published
 from serving.catalogue.base import MINILM
-from serving.embedders.base import EmbedderUnavailable
-from serving.embedders.model_files import (
-    GRAPH_FILE,
-    MANIFEST_FILE,
-    RECIPE,
-    TOKENIZER_FILE,
-    Manifest,
-    read_model_files,
-)
-
-_FILES = (GRAPH_FILE, TOKENIZER_FILE, MANIFEST_FILE)  # the manifest last: it says that the others are there
+from serving.embedders.model_files import GRAPH_FILE, MANIFEST_FILE, RECIPE, TOKENIZER_FILE, Manifest
 
 
-def is_whole(folder: Path) -> bool:
-    try:
-        read_model_files(folder)
-    except EmbedderUnavailable:
-        return False
-    return True
-
-
-def ensure(folder: Path, *, published: Callable[[], Published]) -> bool:
-    """Build the model in `folder` unless it is there and whole; whether it was built.
-
-    Of two at once the second waits, and finds it done. Raises BuildError when `published` does.
-    """
-    with _alone(folder):
-        if is_whole(folder):
-            return False
-        _write(folder, published())
-        return True
-
-
-def copy(source: Path, destination: Path) -> None:
-    """A copy and no link: what happens to one folder is no concern of another's."""
-    with _alone(destination):
-        for name in _FILES:
-            _replace(destination / name, (source / name).read_bytes())
-
-
-def float32_graph(published: Published) -> onnx.ModelProto:
-    return build_graph(float32_tensors(published.safetensors), Shape())
-
-
-def _write(folder: Path, published: Published) -> None:
+def model_files(published: Published) -> Files:
+    """All files of the model's folder."""
     contents = {GRAPH_FILE: _int8_graph(published), TOKENIZER_FILE: published.tokenizer}
     manifest = Manifest(
         model=MINILM,
@@ -75,8 +34,12 @@ def _write(folder: Path, published: Published) -> None:
         files={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         made_with={package: version(package) for package in ("onnx", "onnxruntime")},
     )
-    for name, content in {**contents, MANIFEST_FILE: manifest.encoded()}.items():
-        _replace(folder / name, content)
+    return {**contents, MANIFEST_FILE: manifest.encoded()}
+
+
+def float32_graph(published: Published) -> onnx.ModelProto:
+    """What the 8-bit graph is made from, and compared with."""
+    return build_graph(float32_tensors(published.safetensors), Shape())
 
 
 def _int8_graph(published: Published) -> bytes:
@@ -110,24 +73,3 @@ def _without_advice() -> Iterator[None]:
         yield
     finally:
         root.setLevel(level)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all, also for who reads it meanwhile."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
