@@ -106,7 +106,7 @@ _YEAR_LAST = re.compile(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})")
 _MONTH_OF_YEAR = re.compile(rf"(\d\d?)/({_YEAR})")
 _DECADE = re.compile(r"(?P<century>19[5-9]|20\d)0s|'(?P<nineties>[5-9])0s")
 _LOOKS_LIKE_A_PERIOD = re.compile(
-    rf"(?:fye?|cy)'?\d|[qh]'?\d|\d+[qh](?:\d|$)|{_YEAR}[/-]?[a-z]|\d\d\d?\d?[/.-]\d\d?[/.-]\d|\d\d?[/.-]\d\d?[/.-]\d\d|'\d\d|(?:\d\d)?\d0'?s"
+    rf"(?:fye?|cy)'?\d|[qh]'?\d|\d+[qh](?:\d|$)|{_YEAR}[/-]?[a-z]|\d{{1,4}}[/-]\d\d?[/-]\d|\d\d?\.\d\d?\.{_YEAR}|'\d\d|(?:\d\d)?\d0'?s"
 )
 
 
@@ -162,7 +162,8 @@ def _month(tokens: Sequence[Token], index: int) -> Word:
     before = tokens[index - 1].text if index else ""
     after = tokens[index + 1].text if index + 1 < len(tokens) else ""
     led = before in _BEFORE_MONTH or _DAY.fullmatch(before) is not None
-    if re.fullmatch(rf"'\d\d|{_YEAR}", after):
+    last = tokens[index + 2].text if index + 2 < len(tokens) and _DAY.fullmatch(after) else after
+    if re.fullmatch(rf"'\d\d|{_YEAR}", last):
         # "how may 2023 turn out" is not about May.
         return number if led or text != "may" or raw[0].isupper() else Word("!", text, index)
     if raw[0].isupper() and (led or _DAY.fullmatch(after)):
@@ -175,6 +176,8 @@ def _compound(text: str) -> tuple[tuple[str, str], ...]:
     words = tuple(_date(text) or _simple(text))
     if not words and ("-" in text or "/" in text):
         words = tuple(_parts(text))
+    if all(code in "N-" for code, _ in words):
+        words = () if len(words) > 1 else words  # 24/7, 3/4/24
     return words or (("!" if _LOOKS_LIKE_A_PERIOD.match(text) else ".", text),)
 
 
@@ -197,8 +200,8 @@ def _simple(text: str) -> Iterator[tuple[str, str]]:
     if text in MONTHS:
         yield "M", str(MONTHS[text])
     elif day := _DAY.fullmatch(text):
-        number = str(int(day[1]))
-        yield ("N" if day[2] is None else "O" if int(number) in range(1, 5) else "d"), number
+        # As it is written: "FY 09" needs its zero.
+        yield ("N" if day[2] is None else "O" if int(day[1]) in range(1, 5) else "d"), day[1]
     elif decade := _DECADE.fullmatch(text):
         yield "Z", f"{decade['century']}0s" if decade["century"] else f"19{decade['nineties']}0s"
     elif match := _SUB_FIRST.fullmatch(text) or _FUSED.fullmatch(text):

@@ -24,7 +24,7 @@ from api.cache.slots.types import Span, Token
 
 _BASIS = "(?:[FC]|g(?=-?r))"
 _YEAR = rf"(?:{_BASIS}-?r?-?o?-?[Yy]|{_BASIS}-?r?-?N|[Yy]-?{_BASIS}-?r|(?<!u)(?<!u-)r[Yy]|[Yy])"
-_PART = r"(?:Q|O-?[qh]|q-?[Nn](?!-?[mrwD])|H)"
+_PART = rf"(?:Q|O-?(?:{_BASIS}-?)?[qh]|q-?[Nn](?!-?[mrwD])|H)"
 _ANY_PART = rf"(?:{_PART}|J|K|(?:On|n|ON|N)-?m(?=o))"
 _BARE_ORDINAL = r"O(?=-?[ATv]t?O-?(?P<ordinal_of>[qh]))"
 _DAY = "(?:N|d|O)"
@@ -209,8 +209,8 @@ def _part_of_year(found: Sequence[Word], ordinal_of: str | None) -> str | None:
     if match := re.search(r"O?([nN])-?m", codes):
         start = found[match.start()]
         # "the first nine months", not "the third nine months".
-        return f"{found[match.start(1)].value}M" if start.code != "O" or start.value == "1" else None
-    if match := re.search(r"O-?([qh])|q-?([nN])", codes):
+        return f"{int(found[match.start(1)].value)}M" if start.code != "O" or start.value == "1" else None
+    if match := re.search(r"O-?[FCg]?-?([qh])|q-?([nN])", codes):
         number_word = found[match.start()] if match[1] else found[match.start(2)]
         return _numbered(match[1] or "q", number_word.value)
     return _numbered(ordinal_of, found[0].value) if ordinal_of else None
@@ -218,8 +218,8 @@ def _part_of_year(found: Sequence[Word], ordinal_of: str | None) -> str | None:
 
 def _numbered(unit: str, number: str) -> str | None:
     if unit == "q":
-        return f"Q{number}" if int(number) <= 4 else None
-    return f"H{number}" if int(number) <= 2 else None
+        return f"Q{int(number)}" if 1 <= int(number) <= 4 else None
+    return f"H{int(number)}" if 1 <= int(number) <= 2 else None
 
 
 def _date_value(found: Sequence[Word]) -> str | None:
@@ -243,7 +243,7 @@ def _ended_value(found: Sequence[Word]) -> str | None:
     if end is None:
         return None
     if span[0] in "nN":
-        return f"{found[0].value}M-to-{end}"
+        return f"{int(found[0].value)}M-to-{end}"
     if span == "q":
         return f"3M-to-{end}"
     if span == "h":
@@ -262,7 +262,7 @@ def _relative_value(kind: str, found: Sequence[Word]) -> str | None:
     if kind == "ends":
         return "end-year"
     if kind == "ago":
-        count = found[0].value if codes[0] in "nN" else "1"
+        count = int(found[0].value) if codes[0] in "nN" else 1
         unit = next(word for word in found if word.code in "rqmwD")
         return f"{count}-{unit.value}-ago"
     return _last_value(found)
@@ -270,7 +270,7 @@ def _relative_value(kind: str, found: Sequence[Word]) -> str | None:
 
 def _last_value(found: Sequence[Word]) -> str | None:
     which = found[0].value
-    count = next((word.value for word in found[1:] if word.code in "nN"), None)
+    count = next((str(int(word.value)) for word in found[1:] if word.code in "nN"), None)
     basis = "".join(word.value for word in found if word.code in "FCg")
     unit = found[-1]
     if which in ("last", "trailing") and (count, unit.code) == ("12", "m") and not basis:
