@@ -68,7 +68,8 @@ def bypass_reason(
 
 def _asks_for_more_than_text(body: Mapping[str, Any]) -> str | None:
     # Probabilities are asked for by who measures the model; those of another moment would pass for a measurement.
-    if body.get("logprobs") not in (None, False) or body.get("prompt_logprobs") is not None:
+    logprobs = body.get("logprobs")  # of a completion 0 asks for them too
+    if not (logprobs is None or logprobs is False) or body.get("prompt_logprobs") is not None:
         return "logprobs"
     modalities = body.get("modalities")
     if body.get("audio") is not None or modalities not in (None, [], ["text"]):

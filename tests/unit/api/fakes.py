@@ -167,17 +167,43 @@ class StoppingGuard:
     journal: Journal
     waits: bool = False
     policy_version: str = "none"
+    turns: int = 0
+    """How often it lets others run before it decides."""
 
     async def check(self, call: Call) -> None:  # noqa: ARG002 - the protocol's signature
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         await self.journal.reach("guard")
+
+
+@dataclass
+class Mark:
+    """Something that is held, and knows how often it was released."""
+
+    releases: int = 0
+
+    def hold_with(self, held: Held) -> None:
+        held.callback(self._release)
+
+    def as_held(self) -> Held:
+        held = Held()
+        self.hold_with(held)
+        return held
+
+    def _release(self) -> None:
+        self.releases += 1
 
 
 @dataclass
 class StoppingCache:
     journal: Journal
     answer: Reply | None = None
+    held: Mark | None = None
+    """Held for the call from the moment of its look-up on."""
 
     async def get(self, call: Call, held: Held) -> Reply | None:  # noqa: ARG002 - the protocol's signature
+        if self.held is not None:
+            self.held.hold_with(held)
         await self.journal.reach("cache")
         return self.answer
 
@@ -259,6 +285,7 @@ class House:
         self.backend = MemoryBackend(
             "fast-1", {"choices": [], "usage": USAGE} if outcome is None else outcome, self.journal
         )
+        self.guard = StoppingGuard(self.journal)
         self.cache = StoppingCache(self.journal)
         self.accounting = Accounting(ledger=self.ledger, metrics=self.metrics)
         self.admission = Admission(limiter=self.limiter, metrics=self.metrics, max_in_flight=max_in_flight)
@@ -268,7 +295,7 @@ class House:
             reader=Reader(offered),
             admission=self.admission,
             accounting=self.accounting,
-            guard=StoppingGuard(self.journal),
+            guard=self.guard,
             cache=self.cache,
             router=router(offered, [self.backend], metrics=self.metrics),
         )

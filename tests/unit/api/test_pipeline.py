@@ -10,7 +10,7 @@ from api.errors import ApiError, Overloaded, RateLimited, Unauthenticated
 from api.tenants.base import UsageRow
 from serving.errors import BackendInterrupted, BackendUnavailable
 from serving.types import StreamReply, WholeReply
-from tests.unit.api.fakes import CHAT, House, Journal, call
+from tests.unit.api.fakes import CHAT, House, Journal, Mark, call
 
 STAGES = ["authenticate", "read", "reserve", "guard", "cache", "open"]
 RELEASES = ["close upstream", "bill", "settle"]
@@ -95,6 +95,76 @@ async def test_an_engine_that_fails_costs_nothing() -> None:
     assert house.ledger.rows == []
     assert [used for _, used in house.limiter.settled] == [0]
     assert house.holds_nothing
+
+
+async def test_the_look_up_runs_beside_a_guard_that_waits() -> None:
+    house = House(journal=Journal(stop_at="guard"))
+    house.guard.waits = True
+    serving = asyncio.create_task(house.pipeline.serve(call(journal=house.journal)))
+    await asyncio.wait_for(house.journal.stopped.wait(), 10)
+    await turns()
+    assert house.journal.entries == ["authenticate", "read", "reserve", "guard", "cache"]
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert house.holds_nothing
+    assert house.ledger.rows == []
+
+
+async def test_what_a_waiting_guard_lets_pass_goes_on_to_the_engine() -> None:
+    house = House()
+    house.guard.waits = True
+    held = Mark()
+    house.cache.held = held
+    reply = await house.pipeline.serve(call(journal=house.journal))
+    assert house.journal.entries[-1] == "open"
+    assert held.releases == 0
+    reply.close()
+    assert held.releases == 1
+    assert house.holds_nothing
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_guards_refusal_closes_what_was_found_meanwhile(found: bool) -> None:
+    house = House(journal=Journal(fail_at="guard", error=Overloaded("not this")))
+    house.guard.waits, house.guard.turns = True, 5
+    closed, held = Mark(), Mark()
+    house.cache.held = held
+    if found:
+        house.cache.answer = WholeReply(upstream="cache", body={})
+        house.cache.answer.holding(closed.as_held())
+    with pytest.raises(Overloaded, match="not this"):
+        await house.pipeline.serve(call(journal=house.journal))
+    await turns()
+    assert held.releases == 1
+    assert closed.releases == int(found)
+    assert house.holds_nothing
+    assert "open" not in house.journal.entries
+
+
+async def test_a_guards_refusal_ends_a_look_up_that_still_waits() -> None:
+    house = House(journal=Journal(stop_at="cache", fail_at="guard", error=Overloaded("not this")))
+    house.guard.waits, house.guard.turns = True, 5
+    held = Mark()
+    house.cache.held = held
+    with pytest.raises(Overloaded, match="not this"):
+        await house.pipeline.serve(call(journal=house.journal))
+    await turns()
+    assert held.releases == 1
+    assert house.holds_nothing
+
+
+async def test_a_look_up_that_fails_beside_the_guard_fails_the_call() -> None:
+    house = House(journal=Journal(fail_at="cache"))
+    house.guard.waits = True
+    with pytest.raises(RuntimeError, match="told to fail"):
+        await house.pipeline.serve(call(journal=house.journal))
+    assert house.holds_nothing
+
+
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_a_cached_answer_reaches_no_engine_and_costs_nothing() -> None:
