@@ -1,0 +1,133 @@
+"""An engine's answer on its way to the client is put together, stored, and shared with those who wait for it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from api.cache.background import BackgroundWork
+from api.cache.base import EntryStore
+from api.cache.errors import StoreError
+from api.cache.recorder import Assembly, RecordedStream, Unfit, assembled
+from api.cache.reporting import Part, Reporting
+from api.cache.semantic_tier import SemanticTier
+from api.cache.single_flight import Lead
+from api.cache.slots.types import Slots
+from api.cache.types import Entry, LookUpKeys
+from api.call import Call
+from serving.types import Json, Reply, StreamReply, Usage, WholeReply
+
+
+@dataclass(slots=True, kw_only=True)
+class Miss:
+    """A call whose answer is to be kept, as the look-up has left it."""
+
+    tenant: str
+    scope: str
+    keys: LookUpKeys
+    generation: int
+    ttl_s: float
+    slots: Slots | None
+    tags: Sequence[str]
+    searchable: str | None = None
+    """The question, where it may be found by nearness."""
+    vector: bytes | None = None
+    lead: Lead | None = None
+
+
+class Keeping:
+    def __init__(
+        self,
+        *,
+        store: EntryStore,
+        semantic: SemanticTier | None,
+        background: BackgroundWork,
+        reporting: Reporting,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._semantic = semantic
+        self._background = background
+        self._reporting = reporting
+        self._now_s = now_s
+
+    def keep(self, call: Call, miss: Miss, reply: Reply) -> None:
+        """Watch the reply, and store what it brings if it turns out complete and fit to be."""
+        on_answer = partial(self._answered, call, miss, reply.upstream)
+        if call.served_model is not call.model:
+            # A stand-in's answer is not the asked model's; what it would be for those who wait is theirs to find out.
+            on_answer(None, "fallback")
+        elif isinstance(reply, StreamReply):
+            reply.frames = RecordedStream(
+                reply.frames, Assembly(call.endpoint, choices=call.request.choices), on_answer
+            )
+        elif isinstance(reply, WholeReply):
+            try:
+                answer = assembled(reply.body, call.endpoint, choices=call.request.choices)
+            except Unfit as error:
+                on_answer(None, str(error))
+            else:
+                on_answer(answer, "")
+
+    def _answered(self, call: Call, miss: Miss, upstream: str, answer: Json | None, unfit: str) -> None:
+        if answer is None:
+            self._reporting.kept(unfit)
+            if miss.lead is not None:
+                miss.lead.go_alone()
+            return
+        if miss.lead is not None:
+            miss.lead.keep()
+        self._background.start(self._store_answer(call, miss, self._entry(call, miss, upstream, answer)))
+
+    async def _store_answer(self, call: Call, miss: Miss, entry: Entry) -> None:
+        lead = miss.lead
+        try:
+            outcome = await self._stored(call, miss, entry)
+            if lead is not None and outcome != "purged":
+                lead.share(entry, stored=outcome == "stored")
+        finally:
+            # After a purge, at shutdown, or by a mistake of ours: nobody is to wait for what does not come.
+            if lead is not None:
+                lead.abandon()
+        if outcome == "stored" and self._semantic is not None and miss.searchable is not None:
+            await self._semantic.add(entry, miss.searchable, miss.vector)
+
+    async def _stored(self, call: Call, miss: Miss, entry: Entry) -> str:
+        try:
+            stored = await self._store.store(entry, generation=miss.generation)
+        except StoreError as error:
+            self._reporting.failed(Part.STORE, error)
+            self._reporting.kept("failed")
+            return "failed"
+        self._reporting.kept(stored.outcome)
+        if stored.evicted:
+            self._reporting.evicted(call.caller.tenant, len(stored.evicted))
+            if self._semantic is not None:
+                self._background.start(self._semantic.forget(stored.evicted))
+        return stored.outcome
+
+    def _entry(self, call: Call, miss: Miss, upstream: str, answer: Json) -> Entry:
+        now_s = self._now_s()
+        usage = call.billed_usage() or Usage()
+        return Entry(
+            id=secrets.token_hex(12),
+            tenant=miss.tenant,
+            scope=miss.scope,
+            exact_key=miss.keys.exact,
+            canonical_key=miss.keys.canonical,
+            slots=miss.slots,
+            answer=answer,
+            upstream=upstream,
+            model=call.model.name,
+            model_version=call.model.version,
+            cost_usd=call.model.price.cost_usd(
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cached_tokens=usage.cached_tokens,
+            ),
+            created_at_s=now_s,
+            expires_at_s=now_s + miss.ttl_s,
+            tags=(*miss.tags, f"model:{call.model.name}"),
+        )

@@ -1,0 +1,124 @@
+"""What a request asks of the cache: its question understood, its scope, its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.cache.base import QuestionParser
+from api.cache.cacheability import Cacheability, CacheRules, Tiers, bypass_reason, cacheability, is_short
+from api.cache.canonical import canonical_form
+from api.cache.directives import CacheDirectives, read_directives
+from api.cache.question import Question, question_of
+from api.cache.scope import Digests, ScopedRequest
+from api.cache.slots.types import Slots
+from api.cache.types import LookUpKeys
+from api.cache.volatility import entry_tags, ttl_s
+from api.call import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimesToLive:
+    """Seconds."""
+
+    stable_s: float
+    volatile_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRequest:
+    """One request, as far as the cache is concerned."""
+
+    question: Question
+    slots: Slots | None
+    cacheability: Cacheability
+    tenant: str
+    scope: str
+    keys: LookUpKeys
+    corpus_version: str | None
+
+    @property
+    def searchable(self) -> str | None:
+        """The question, if it may be answered by nearness."""
+        return self.question.text if self.cacheability.tiers is Tiers.ALL else None
+
+
+class CacheRequestReader:
+    def __init__(
+        self, *, parser: QuestionParser, digests: Digests, rules: CacheRules, times_to_live: TimesToLive
+    ) -> None:
+        self._parser = parser
+        self._digests = digests
+        self._rules = rules
+        self._times_to_live = times_to_live
+
+    def read(self, call: Call) -> CacheRequest | None:
+        """None: the cache has no part in it; `call.cache_reason` says why it does less than it can.
+
+        Raises InvalidRequest for headers that make no sense.
+        """
+        directives = read_directives(call.headers)
+        reason = bypass_reason(call.endpoint, call.body, call.body_bytes, directives, self._rules)
+        if reason is not None:
+            call.cache_reason = reason
+            return None
+        question = question_of(call.endpoint, call.body)
+        slots = self._parsed(question)
+        how = cacheability(call.body, question, slots, directives)
+        call.cache_reason = how.reason
+        if how.tiers is Tiers.NONE:
+            return None
+        scope = self._digests.scope(_scoped(call, question, slots, directives))
+        return CacheRequest(
+            question=question,
+            slots=slots,
+            cacheability=how,
+            tenant=self._digests.tenant(call.caller.tenant),
+            scope=scope,
+            keys=self._keys(scope, question, slots if how.tiers is Tiers.ALL else None),
+            corpus_version=directives.corpus_version,
+        )
+
+    def flight_key(self, request: CacheRequest) -> str | None:
+        """Under which others wait for this one's answer. Who does not look up waits for nobody, and for who does not
+        store nobody waits.
+        """
+        how, keys = request.cacheability, request.keys
+        return self._digests.flight_key(keys.canonical or keys.exact) if how.looks_up and how.stores else None
+
+    def ttl_s(self, request: CacheRequest) -> float:
+        """What was not understood may be about this very moment."""
+        times = self._times_to_live
+        if request.slots is None:
+            return min(times.stable_s, times.volatile_s)
+        return ttl_s(request.slots, stable_s=times.stable_s, volatile_s=times.volatile_s)
+
+    def tags(self, request: CacheRequest) -> tuple[str, ...]:
+        found = () if request.slots is None else tuple(entry_tags(request.slots))
+        return found if request.corpus_version is None else (*found, f"corpus:{request.corpus_version}")
+
+    def _parsed(self, question: Question) -> Slots | None:
+        if question.text is None or not is_short(question.text):
+            return None
+        return self._parser.parse(question.text)
+
+    def _keys(self, scope: str, question: Question, slots: Slots | None) -> LookUpKeys:
+        form = None if slots is None else canonical_form(slots)
+        canonical = None if form is None else self._digests.canonical_key(scope, form)
+        return LookUpKeys(self._digests.exact_key(scope, question), canonical)
+
+
+def _scoped(call: Call, question: Question, slots: Slots | None, directives: CacheDirectives) -> ScopedRequest:
+    # What was not understood may be about who asks.
+    personal = slots is None or slots.personal
+    user = call.body.get("user")
+    audience = ("all",) if not personal else ("user", user) if user else ("key", call.caller.key_id)
+    model = call.model
+    return ScopedRequest(
+        tenant=call.caller.tenant,
+        audience=audience,
+        endpoint=call.endpoint,
+        model=(model.name, model.version, call.public_model if model.is_wildcard else ""),
+        body=call.body,
+        question=question,
+        corpus_version=directives.corpus_version,
+    )

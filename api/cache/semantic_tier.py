@@ -1,0 +1,120 @@
+"""The third tier: a stored question that is near, and by every rule means the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.cache.agreement import agreement
+from api.cache.base import EntryStore, VectorIndex
+from api.cache.cacheability import MAX_QUESTION_TOKENS
+from api.cache.errors import StoreError, VectorIndexError
+from api.cache.reporting import Part, Reporting
+from api.cache.slots.types import Slots
+from api.cache.types import Entry, EntryRef
+from serving.embedders.base import Embedder, EmbedderError
+
+# The nearest one alone may have expired, or ask about another quarter.
+_NEIGHBOURS = 10
+# For a vector that no request waits for.
+_PATIENT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedQuestion:
+    tenant: str
+    scope: str
+    text: str
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search came to: an entry that answers the question, and the question's vector, either or none of them."""
+
+    entry: Entry | None = None
+    vector: bytes | None = None
+
+
+class SemanticTier:
+    def __init__(
+        self,
+        *,
+        embedder: Embedder,
+        index: VectorIndex,
+        store: EntryStore,
+        min_cosine: float,
+        timeout_s: float,
+        reporting: Reporting,
+        now_s: Callable[[], float],
+    ) -> None:
+        """`timeout_s`: what the vector of a question may take; `now_s`: Unix seconds."""
+        self._embedder = embedder
+        self._index = index
+        self._store = store
+        self._min_cosine = min_cosine
+        self._timeout_s = timeout_s
+        self._reporting = reporting
+        self._now_s = now_s
+
+    async def search(self, asked: AskedQuestion) -> Search:
+        """Never raises because a part is away."""
+        vector = await self._vector(asked.text, timeout_s=self._timeout_s, bulk=False)
+        if vector is None:
+            return Search()
+        try:
+            with self._reporting.timed(Part.INDEX):
+                found = await self._index.nearest(
+                    asked.tenant, asked.scope, vector, count=_NEIGHBOURS, min_cosine=self._min_cosine
+                )
+            if not found:
+                return Search(vector=vector)
+            with self._reporting.timed(Part.STORE):
+                entries = await self._store.fetch(asked.tenant, [neighbour.id for neighbour in found])
+        except VectorIndexError as error:
+            self._reporting.failed(Part.INDEX, error)
+        except StoreError as error:
+            self._reporting.failed(Part.STORE, error)
+        else:
+            return Search(next((entry for entry in entries if entry and self._answers(entry, asked)), None), vector)
+        return Search(vector=vector)
+
+    async def add(self, entry: Entry, text: str, vector: bytes | None) -> None:
+        """Let the entry be found by nearness. `vector`: of `text`, where a search has made it already."""
+        vector = vector or await self._vector(text, timeout_s=_PATIENT_S, bulk=True)
+        if vector is None:
+            return
+        try:
+            await self._index.add(entry.ref, vector, expires_at_s=entry.expires_at_s)
+        except VectorIndexError as error:
+            self._reporting.failed(Part.INDEX, error)
+
+    async def forget(self, refs: tuple[EntryRef, ...]) -> None:
+        try:
+            await self._index.remove(refs)
+        except VectorIndexError as error:
+            self._reporting.failed(Part.INDEX, error)
+
+    def _answers(self, entry: Entry, asked: AskedQuestion) -> bool:
+        """The index has filtered by scope and time already; an answer is worth a second look."""
+        return (
+            (entry.tenant, entry.scope) == (asked.tenant, asked.scope)
+            and entry.expires_at_s > self._now_s()
+            and entry.slots is not None
+            and agreement(asked.slots, entry.slots).agrees
+        )
+
+    async def _vector(self, text: str, *, timeout_s: float, bulk: bool) -> bytes | None:
+        """None where there is none in time, or it would stand for a part of the text only."""
+        try:
+            with self._reporting.timed(Part.EMBEDDER):
+                # No token has less than one character.
+                if len(text) > MAX_QUESTION_TOKENS:
+                    (tokens,) = await self._embedder.token_counts([text])
+                    if tokens > MAX_QUESTION_TOKENS:
+                        return None
+                (vector,) = await self._embedder.embed([text], timeout_s=timeout_s, bulk=bulk)
+        except EmbedderError as error:
+            self._reporting.failed(Part.EMBEDDER, error)
+            return None
+        return vector
