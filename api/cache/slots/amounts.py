@@ -78,7 +78,8 @@ def amount_at(tokens: Sequence[Token], index: int, free: Sequence[bool]) -> Amou
         written = None if before else _spelled_out(tokens, start, free)
     else:
         match = _NUMBER.fullmatch(text) if any(map(str.isdigit, text)) else None
-        written = _in_digits(match, start) if match else None
+        is_money = before is not None or currency_at(tokens, start + 1, free) is not None
+        written = _in_digits(match, start, is_money=is_money) if match else None
         if match and written is None and "," in text:
             return Amount(start + 1, text, understood=False)
     if written is None:
@@ -90,7 +91,7 @@ def amount_at(tokens: Sequence[Token], index: int, free: Sequence[bool]) -> Amou
     return _with_units(tokens, written, free)
 
 
-def _in_digits(match: re.Match[str], index: int) -> _Written | None:
+def _in_digits(match: re.Match[str], index: int, *, is_money: bool) -> _Written | None:
     """None for what is a name in digits (1.2.3, a version), or a number that may be two things (5,2)."""
     symbol = match["currency"] or match["currency_after"]
     currency = CURRENCIES.get((symbol,)) if symbol else None
@@ -98,7 +99,7 @@ def _in_digits(match: re.Match[str], index: int) -> _Written | None:
     if (symbol and currency is None) or None in numbers or _contradicts_itself(match):
         return None
     factor = _ATTACHED_SCALES[match["scale"]] if match["scale"] else 1
-    if match["scale"] in SCALES_OF_MONEY and currency is None:
+    if match["scale"] in SCALES_OF_MONEY and currency is None and not is_money:
         return None
     return _Written(
         index + 1,

@@ -47,6 +47,7 @@ _ORDINALS = {
         start=1,
     )
 }
+_TOO_LONG = 7  # digits of a place or a count; Python refuses to read 4,301
 _SUFFIXES = ("st", "nd", "rd", "th")
 
 _COMPARISONS = by_first_word(
@@ -132,7 +133,7 @@ def _ranking(tokens: Sequence[Token], index: int, free: Sequence[bool]) -> Span 
     """ "top 5", "top-5", "five largest", "first three", "third largest"."""
     text = tokens[index].text
     word, dash, joined = text.partition("-")
-    if dash and word in _RANKS and joined.isdigit():
+    if dash and word in _RANKS and joined.isascii() and joined.isdigit() and len(joined) < _TOO_LONG:
         return Span(index, index + 1, "top_n", f"{_RANKS[word]}-{int(joined)}")
     following = tokens[index + 1].text if index + 1 < len(tokens) and free[index + 1] else ""
     if text in _RANKS or text in _ENDS:
@@ -154,8 +155,8 @@ def _place(text: str) -> int | None:
     if text in _ORDINALS:
         return _ORDINALS[text]
     number = text[:-2]
-    # A number of 4,300 digits or more cannot even be read; no ranking has one.
-    return int(number) if text[-2:] in _SUFFIXES and number.isascii() and number.isdigit() and len(number) < 7 else None
+    is_place = text[-2:] in _SUFFIXES and number.isascii() and number.isdigit() and len(number) < _TOO_LONG
+    return int(number) if is_place else None
 
 
 def _compared(tokens: Sequence[Token], index: int, free: Sequence[bool]) -> Span | None:
