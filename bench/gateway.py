@@ -47,6 +47,8 @@ def gateway_command(
         "REDIS_URL": stores.redis_url,
         "DATABASE_URL": stores.database_url,
         "DATA_DIR": str(directory / "data"),
+        # Every request of a run is the same, and each is to reach the engine.
+        "SEMANTIC_CACHE_ENABLED": "false",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
         "SEMANTIC_CACHE_ENABLED": "false",

@@ -56,6 +56,8 @@ def gateways(
             "API_KEYS": f"{KEY}:acceptance,{OTHER_KEY}:other",
             "RATE_LIMIT_RPM": HUGE,
             "RATE_LIMIT_TPM": HUGE,
+            # Most tests ask the same thing again and again, and mean the engine; the cache's own switch it on.
+            "SEMANTIC_CACHE_ENABLED": "false",
             # These time-outs have tests of their own; here a loaded machine must not trip them.
             "RATE_LIMIT_TIMEOUT_S": "2",
             "CONNECT_TIMEOUT_S": "15",
