@@ -14,6 +14,7 @@ import httpx
 import openai
 import pytest
 
+from tests.acceptance.gateway.cache_tenants import ADMIN_KEY, Tenant, keys_of_tenants, tenants_of
 from tests.acceptance.gateway.ledger_rows import LedgerRows
 from tests.acceptance.gateway.processes import HUGE, KEY, OTHER_KEY, Engine, Gateway, GatewayFactory, eventually
 
@@ -73,7 +74,7 @@ def gateways(
 @pytest.fixture(scope="session")
 def shared_gateway(gateways: GatewayFactory) -> Iterator[Gateway]:
     """Whatever the tests do to it: every refusal must be a judgement, and not an accident that ended in some 4xx."""
-    gateway = gateways.start()
+    gateway = gateways.start(ADMIN_API_KEY=ADMIN_KEY)
     yield gateway
     assert gateway.samples().total("gateway_requests_total", outcome="internal_error") == 0
     assert "Traceback" not in gateway.log()
@@ -102,6 +103,42 @@ def impatient(gateways: GatewayFactory) -> Iterator[Gateway]:
     gateway = gateways.start(WORKERS=1, MAX_BODY_BYTES=2000, BODY_TIMEOUT_S=0.5)
     yield gateway
     gateways.stop(gateway)
+
+
+@pytest.fixture(scope="session")
+def administered(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]:
+    """A gateway with its answer cache and its admin API on, and many tenants."""
+    gateway = gateways.start(
+        SEMANTIC_CACHE_ENABLED="true",
+        ADMIN_API_KEY=ADMIN_KEY,
+        API_KEYS=keys_of_tenants(),
+        EMBEDDER_MODEL_DIR=str(minilm_dir),
+        # A loaded machine must not look like a store or a model that is away.
+        SEMANTIC_CACHE_TIMEOUT_S=5,
+        EMBEDDER_TIMEOUT_S=10,
+        SEMANTIC_CACHE_AUDIT_SHARE=0,
+    )
+    eventually(gateway.readiness, until=lambda answer: answer.json()["status"] == "ready")
+    yield gateway
+    assert "Traceback" not in gateway.log()
+
+
+@pytest.fixture(scope="session")
+def unused_tenants(administered: Gateway) -> Iterator[Tenant]:
+    return tenants_of(administered)
+
+
+@pytest.fixture
+def tenant(unused_tenants: Iterator[Tenant], engine: Engine) -> Tenant:
+    """One that nobody has asked as; the engine runs and has no faults."""
+    assert engine.process.is_running()
+    return next(unused_tenants)
+
+
+@pytest.fixture
+def neighbour(unused_tenants: Iterator[Tenant]) -> Tenant:
+    """Another one."""
+    return next(unused_tenants)
 
 
 @pytest.fixture
