@@ -1,0 +1,37 @@
+"""The Lua of the cache, each script behind the clock and the books that it needs."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from resilience.redis_link import Script
+
+_FOLDER = files("api.cache").joinpath("lua")
+
+
+def lua(name: str) -> str:
+    return _FOLDER.joinpath(f"{name}.lua").read_text("utf-8")
+
+
+REDIS_TIME = lua("redis_time")
+
+
+class EntryScripts:
+    def __init__(self, clock_lua: str = REDIS_TIME) -> None:
+        """`clock_lua` is Lua that sets `now_ms`, milliseconds since 1970."""
+
+        def script(name: str, *before: str) -> Script:
+            return Script("\n".join([clock_lua, *map(lua, before), lua(name)]))
+
+        self.look_up = script("look_up", "books")
+        self.fetch = script("fetch", "books")
+        self.hit = script("hit", "books")
+        self.discard = script("discard", "books")
+        self.store = script("store", "books")
+        self.purge = script("purge", "books")
+        self.sweep = script("sweep", "books")
+        self.stats = script("stats", "books")
+        self.extend = script("extend")
+        self.land = script("land")
+        self.register = script("register")
+        self.due = script("due")

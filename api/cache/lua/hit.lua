@@ -1,0 +1,3 @@
+-- ARGV     id of an entry that was served
+count_hit(ARGV[1])
+return 1
