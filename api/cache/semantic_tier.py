@@ -108,12 +108,12 @@ class SemanticTier:
         """None where there is none in time, or it would stand for a part of the text only."""
         try:
             with self._reporting.timed(Part.EMBEDDER):
-                # No token has less than one character.
+                (vector,) = await self._embedder.embed([text], timeout_s=timeout_s, bulk=bulk)
+                # No token has less than one character, so most questions need not be counted.
                 if len(text) > MAX_QUESTION_TOKENS:
                     (tokens,) = await self._embedder.token_counts([text])
                     if tokens > MAX_QUESTION_TOKENS:
                         return None
-                (vector,) = await self._embedder.embed([text], timeout_s=timeout_s, bulk=bulk)
         except EmbedderError as error:
             self._reporting.failed(Part.EMBEDDER, error)
             return None
