@@ -26,13 +26,22 @@ class ReadinessReport:
     """`ready`, `degraded` (serving without a dependency) or `unavailable`."""
     dependencies: Mapping[str, str]
     """Name -> `ok` or what is wrong, without addresses or credentials."""
+    cache: Mapping[str, str] | None = None
+    """What the answer cache is made of; None where there is none."""
 
 
 class Readiness:
-    def __init__(self, dependencies: Mapping[str, Dependency], *, needs_one_of: frozenset[str] = frozenset()) -> None:
-        """`needs_one_of`: of these (the upstreams) at least one must be there."""
+    def __init__(
+        self,
+        dependencies: Mapping[str, Dependency],
+        *,
+        needs_one_of: frozenset[str] = frozenset(),
+        cache: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        """`needs_one_of`: of these (the upstreams) at least one must be there. `cache`: what it is made of by now."""
         self._dependencies = dependencies
         self._needs_one_of = needs_one_of
+        self._cache = cache
         self._checking: asyncio.Task[ReadinessReport] | None = None
         self._checked_s = 0.0
 
@@ -55,7 +64,7 @@ class Readiness:
         essential = {name for name, dependency in self._dependencies.items() if dependency.essential}
         ready = not (away & essential) and not (self._needs_one_of and self._needs_one_of <= away)
         status = "unavailable" if not ready else "degraded" if away else "ready"
-        return ReadinessReport(ready, status, states)
+        return ReadinessReport(ready, status, states, None if self._cache is None else self._cache())
 
 
 async def _state(dependency: Dependency) -> str:

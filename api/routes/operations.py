@@ -26,7 +26,9 @@ def operations_router(readiness: Readiness, metrics: Metrics) -> APIRouter:
     )
     async def readyz() -> JSONResponse:
         report = await readiness.report()
-        body = {"status": report.status, "dependencies": report.dependencies}
+        body: dict[str, object] = {"status": report.status, "dependencies": report.dependencies}
+        if report.cache is not None:
+            body["cache"] = report.cache
         return JSONResponse(body, status_code=200 if report.ready else 503)
 
     @router.get("/metrics", summary="Prometheus metrics of all workers", response_class=PlainTextResponse)
