@@ -58,6 +58,10 @@ class EntryStore(Protocol):
         """In their order; None for what is gone, expired or corrupt (and is removed on that occasion)."""
         ...
 
+    async def count_hit(self, tenant: str, entry_id: str) -> None:
+        """A fetched entry was served, which counts for keeping it; a look-up counts its own hits."""
+        ...
+
     async def store(self, entry: Entry, *, generation: int) -> Stored:
         """Write it, evict what the tenant's limits do not leave room for. Nothing is written when a purge came
         after `generation` was read.
@@ -81,8 +85,24 @@ class EntryStore(Protocol):
         ...
 
     async def expired(self, *, limit: int) -> list[EntryRef]:
-        """Entries whose time is over and whose vectors and bookkeeping are still there; each is handed out once."""
+        """Entries that are gone, by their time or replaced, and may have a vector yet; each is handed out once."""
         ...
+
+    async def check(self) -> None:
+        """Raise StoreError unless it answers."""
+        ...
+
+
+class Counters(Protocol):
+    """Whole numbers that all workers add to. Every method raises StoreError."""
+
+    async def add(self, name: str, counts: Mapping[str, int], *, keep_s: float) -> dict[str, int]:
+        """The new totals of these fields. All of `name` is forgotten `keep_s` after the last addition."""
+        ...
+
+    async def read(self, name: str) -> dict[str, int]: ...
+
+    async def clear(self, name: str) -> None: ...
 
 
 class VectorIndex(Protocol):
@@ -108,6 +128,10 @@ class VectorIndex(Protocol):
 
     async def remove(self, refs: Sequence[EntryRef]) -> None:
         """What is not there is no error."""
+        ...
+
+    async def sweep(self, *, limit: int) -> int:
+        """Remove vectors whose time is over, whoever has added them; how many, at most `limit`."""
         ...
 
     async def check(self) -> None: ...
