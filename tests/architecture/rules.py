@@ -48,6 +48,7 @@ OPEN_FUNCTIONS = {
     "serving.backends.sse",
     "serving.catalogue.defaults",
     "serving.catalogue.load",
+    "serving.catalogue.yaml_document",
     "serving.embedders.model_files",
 }
 

@@ -1,0 +1,96 @@
+"""What is known about a question as a whole when its parts are judged one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from api.cache.slots.lexicon import Lexicon, Word
+from api.cache.slots.question_frame import PLAIN, question_type
+from api.cache.slots.reading import NAME, Item, is_possessive
+
+_NAMED_KINDS = ("company", "index")
+_BE = frozenset({"is", "was", "be"})
+# Past participles that do not end in -ed. Those equal to their base form (cut, set) count too: after a form of "be" it
+# is safer to take "was the stock split" for a passive that it may not be.
+_PARTICIPLES = frozenset(
+    """bought sold built held led left lent paid met lost beaten taken made given written repaid spun cut split set hit
+    put laid brought caught taught won known shown seen spent begun become chosen driven drawn broken frozen stolen
+    hurt owed""".split()  # noqa: SIM905 -- a list of words reads best as text
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    words: Sequence[Word]
+    items: Sequence[Item]
+    """Without boilerplate."""
+    lexicon: Lexicon
+
+    @cached_property
+    def metrics(self) -> list[Item]:
+        return [item for item in self.items if item.slot == "metrics"]
+
+    @cached_property
+    def metric_kinds(self) -> frozenset[str]:
+        return frozenset(self.lexicon.metric_kinds.get(item.value, "flow") for item in self.metrics)
+
+    @cached_property
+    def companies(self) -> frozenset[str]:
+        """Companies, indices and unknown names: not places, and not parts of companies."""
+        return frozenset(item.value for item in self.items if self.kind(item) in _NAMED_KINDS)
+
+    @cached_property
+    def asked(self) -> tuple[str, Sequence[Item]]:
+        return question_type(self.items, metric_kinds=self.metric_kinds)
+
+    @property
+    def question_type(self) -> str:
+        return self.asked[0]
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """The figure of a company is asked for, in a way that every word order and every verb leaves the same."""
+        if not self.metrics or not (self.question_type in PLAIN or self._asks_for_person):
+            return False
+        return bool(self.companies) or not any(item.slot in ("unknown", "synonyms") for item in self.items)
+
+    @property
+    def _asks_for_person(self) -> bool:
+        return self.question_type == "who" and "person" in self.metric_kinds
+
+    def kind(self, item: Item) -> str | None:
+        """Of an entity; None for all else."""
+        if item.slot != "entities":
+            return None
+        return "company" if item.value.startswith(NAME) else self.lexicon.entity_kinds.get(item.value, "company")
+
+    def text(self, item: Item) -> str:
+        return " ".join(word.base for word in self.words[item.start : item.end])
+
+    def following(self, index: int) -> Item | None:
+        """What the word at `index` leads up to: of "in Apple's 2023 revenue" the revenue, of "in Apple" Apple."""
+        head = None
+        for item in self.items[index + 1 :]:
+            if item.slot in ("metrics", "documents"):
+                return item
+            if item.slot in ("article", "soft") or (item.slot, item.value) == ("pronoun", "its"):
+                continue
+            head = head or item
+            if item.slot not in ("entities", "periods", "basis"):
+                return head
+        return head
+
+    def is_possessive(self, item: Item) -> bool:
+        return is_possessive(self.words[item.end - 1])
+
+    def is_passive(self, index: int) -> bool:
+        """Whether the verb at `index` is one whose subject suffers it: "was Slack bought"."""
+        text = self.words[self.items[index].start].text
+        if not text.endswith("ed") and text not in _PARTICIPLES:
+            return False
+        for item in reversed(self.items[:index]):
+            if item.slot in ("auxiliary", "modal"):
+                return item.slot == "auxiliary" and item.value in _BE
+        return False

@@ -1,0 +1,162 @@
+"""The words the slot parser knows: data files that come with it, and the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from api.cache.slots.lexicon_file import GRAMMAR, LexiconError, LexiconFile, NameEntry, read_lexicon_file
+from api.cache.slots.tokens import tokenize
+from api.cache.slots.types import Token
+from api.cache.slots.word_forms import singular, verb_forms
+
+_FOLDER = Path(__file__).parent / "lexicon"
+_COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+", re.ASCII)
+
+
+class Written(Enum):
+    """How a name must be written to count."""
+
+    ANYHOW = "anyhow"
+    CAPITALISED = "capitalised"
+    """It is an everyday word too."""
+    IN_CAPITALS = "in capitals"
+
+
+class Word(NamedTuple):
+    """A token, or a part of one joined by hyphens: `data-center` is read as `data center`."""
+
+    text: str
+    base: str
+    """Singular."""
+    raw: str
+    token: int
+
+
+class Phrase(NamedTuple):
+    """`words` are texts for names of entities, base forms for everything else."""
+
+    words: tuple[str, ...]
+    slot: str
+    value: str
+    written: Written
+    where: str
+
+
+class Match(NamedTuple):
+    start: int
+    end: int
+    phrase: Phrase
+
+
+_Index = dict[str, list[Phrase]]
+
+
+class Lexicon:
+    """Immutable once loaded."""
+
+    def __init__(self, files: Sequence[LexiconFile]) -> None:
+        """Raises LexiconError when two entries claim one name."""
+        self._names: _Index = {}
+        self._terms: _Index = {}
+        self._seen: dict[tuple[bool, tuple[str, ...]], Phrase] = {}
+        self.entity_kinds, self.metric_kinds = _kinds(files)
+        self.digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest()[:16]
+        ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
+        problems = [
+            problem
+            for file in files
+            for entry in file.names
+            if entry.section != "ticker_words"
+            for phrase in _phrases(entry, ticker_words)
+            if (problem := self._add(phrase)) is not None
+        ]
+        if problems:
+            raise LexiconError(tuple(problems))
+        for index in (self._names, self._terms):
+            for phrases in index.values():
+                phrases.sort(key=lambda phrase: -len(phrase.words))
+
+    @classmethod
+    def load(cls, own: Path | None = None) -> Lexicon:
+        """The built-in files and the user's. Raises LexiconError."""
+        files = [read_lexicon_file(path, own=False) for path in sorted(_FOLDER.glob("*.yaml"))]
+        if own is not None:
+            files.append(read_lexicon_file(own, own=True))
+        return cls(files)
+
+    def matches(self, words: Sequence[Word]) -> Iterator[Match]:
+        """Every phrase that is there, wherever it may begin, however it is written."""
+        for start, word in enumerate(words):
+            for phrase in self._names.get(word.text, ()):
+                if _is_at(phrase.words, [other.text for other in words[start : start + len(phrase.words)]]):
+                    yield Match(start, start + len(phrase.words), phrase)
+            for phrase in self._terms.get(word.base, ()):
+                if _is_at(phrase.words, [other.base for other in words[start : start + len(phrase.words)]]):
+                    yield Match(start, start + len(phrase.words), phrase)
+
+    def _add(self, phrase: Phrase) -> str | None:
+        is_name = phrase.slot == "entities"
+        known = self._seen.setdefault((is_name, phrase.words), phrase)
+        if known is not phrase:
+            same = (known.slot, known.value) == (phrase.slot, phrase.value)
+            shown = " ".join(phrase.words)
+            return (
+                None if same else f"{phrase.where}: {shown!r} means {known.slot}.{known.value} already ({known.where})"
+            )
+        (self._names if is_name else self._terms).setdefault(phrase.words[0], []).append(phrase)
+        return None
+
+
+def read_words(tokens: Sequence[Token]) -> list[Word]:
+    words: list[Word] = []
+    for index, (text, raw) in enumerate(tokens):
+        if "-" in text and _COMPOUND.fullmatch(text):
+            raws = raw.split("-")
+            parts = text.split("-")
+            words.extend(
+                Word(part, singular(part), raws[at] if len(raws) == len(parts) else raw, index)
+                for at, part in enumerate(parts)
+            )
+        else:
+            words.append(Word(text, singular(text), raw, index))
+    return words
+
+
+def _is_at(phrase: tuple[str, ...], words: list[str]) -> bool:
+    return len(words) == len(phrase) and tuple(words) == phrase
+
+
+def _kinds(files: Sequence[LexiconFile]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    given: dict[tuple[str, str], str] = {}
+    problems = []
+    for file in files:
+        for (section, value), kind in file.kinds.items():
+            if given.setdefault((section, value), kind) != kind:
+                problems.append(f"{section}.{value}.kind: is {given[section, value]} already, not {kind}")
+    if problems:
+        raise LexiconError(tuple(problems))
+    entities = {value: kind for (section, value), kind in given.items() if section == "entities"}
+    metrics = {value: kind for (section, value), kind in given.items() if section == "metrics"}
+    return entities, metrics
+
+
+def _phrases(entry: NameEntry, ticker_words: set[str]) -> Iterator[Phrase]:
+    slot = f"{entry.group}" if entry.section == GRAMMAR else entry.section
+    written = Written.ANYHOW
+    if entry.group == "capitalised":
+        written = Written.CAPITALISED
+    elif entry.group == "tickers" and (len(entry.name) < 3 or entry.name.lower() in ticker_words):
+        written = Written.IN_CAPITALS
+    verb = entry.name.removeprefix("to ")
+    is_verb = verb != entry.name and slot not in {"entities", "modal"} and entry.name != "to know"
+    for name in verb_forms(verb) if is_verb else (entry.name,):
+        words = read_words(tokenize(name))
+        if not words:
+            raise LexiconError((f"{entry.where}: {name!r} has no word in it",))
+        spelled = tuple(word.text if slot == "entities" else word.base for word in words)
+        yield Phrase(spelled, slot, entry.value, written, entry.where)

@@ -1,0 +1,209 @@
+"""A question as items: what each word or group of words is, before anything is decided about the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from api.cache.slots.lexicon import Lexicon, Match, Word, Written, read_words
+from api.cache.slots.periods import find_periods
+from api.cache.slots.quantities import find_quantities
+from api.cache.slots.tokens import tokenize
+from api.cache.slots.types import Span, Token
+
+UNKNOWN = "unknown"
+NAME = "name:"
+"""What the value of an unknown name begins with."""
+
+# Whose spelling shows whether the question uses capitals as English does.
+_ORDINARY = frozenset({"question", "article", "auxiliary", "modal", "preposition", "connective", "carrier", "metrics"})
+_LEGAL_FORMS = frozenset(
+    {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
+)
+_STOCK = frozenset({"stock", "share", "shares"})
+
+
+class Item(NamedTuple):
+    """Words `start` to `end` (exclusive). `slot`: a field of Slots, a category of the grammar, or UNKNOWN."""
+
+    start: int
+    end: int
+    slot: str
+    value: str
+
+
+class Reading(NamedTuple):
+    words: list[Word]
+    items: list[Item]
+    """Every word is in exactly one, in order."""
+    problems: list[str]
+    relative: bool
+    """A period depends on the day it is asked."""
+
+
+class Capitals(Enum):
+    """How a question uses capital letters."""
+
+    SENTENCE = "for names"
+    TITLE = "for Every Word"
+    SHOUTING = "ALL OF IT"
+
+
+def read(question: str, lexicon: Lexicon) -> Reading:
+    tokens = tokenize(question)
+    words = read_words(tokens)
+    every_match = list(lexicon.matches(words))
+    capitals = _capitals(words, every_match)
+    problems: list[str] = []
+    matches = list(_well_written(every_match, words, capitals, problems))
+    spans, relative = _numbers(tokens, words, matches, problems)
+    chosen = _longest(matches, spans)
+    owned = {index for item in chosen for index in range(item.start, item.end)}
+    unknown = [Item(index, index + 1, UNKNOWN, word.text) for index, word in enumerate(words) if index not in owned]
+    items = sorted([*chosen, *unknown])
+    if capitals is Capitals.SENTENCE:
+        items = _with_names(items, words)
+    return Reading(words, items, problems, relative)
+
+
+def is_possessive(word: Word) -> bool:
+    return word.raw.endswith(("'s", "'S", "'"))
+
+
+def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
+    letters = "".join(word.raw for word in words)
+    if not any(map(str.islower, letters)):
+        return Capitals.SHOUTING
+    ordinary = {
+        index
+        for match in matches
+        if match.phrase.slot in _ORDINARY
+        for index in range(max(match.start, 1), match.end)
+        if not words[index].raw.isupper() and words[index].raw.isalpha()
+    }
+    capital = sum(words[index].raw[:1].isupper() for index in ordinary)
+    return Capitals.TITLE if ordinary and capital * 2 > len(ordinary) else Capitals.SENTENCE
+
+
+def _well_written(
+    matches: Sequence[Match], words: Sequence[Word], capitals: Capitals, problems: list[str]
+) -> Iterator[Match]:
+    """Those that may be what they seem. What could be a name or not, as far as one can see, is a problem."""
+    heads = {match.start for match in matches if match.phrase.slot == "metrics"}
+    companies = {match.phrase.value for match in matches if match.phrase.slot == "entities"}
+    for match in matches:
+        written = match.phrase.written
+        here = words[match.start : match.end]
+        if written is Written.ANYHOW:
+            yield match
+        elif written is Written.IN_CAPITALS:
+            if not all(word.raw.rstrip("'s").isupper() for word in here):
+                continue
+            if capitals is Capitals.SHOUTING:
+                problems.append(f"{' '.join(match.phrase.words)!r} could be a ticker or a word")
+            elif len(here[0].text) > 1 or here[0].raw.startswith("$") or is_possessive(here[0]):
+                yield match
+        elif is_possessive(here[-1]) or _is_acronym(here[0].raw, capitals):
+            yield match
+        elif all(word.raw[:1].isupper() for word in here):
+            is_named = match.start > 0 or (
+                len(companies) == 1 and (match.end in heads or _follows(words, match.end, _STOCK))
+            )
+            if capitals is Capitals.SENTENCE and is_named:
+                yield match
+            else:
+                problems.append(f"{' '.join(match.phrase.words)!r} could be a name or a word")
+
+
+def _is_acronym(raw: str, capitals: Capitals) -> bool:
+    return capitals is not Capitals.SHOUTING and len(raw) > 1 and raw.isupper()
+
+
+def _follows(words: Sequence[Word], index: int, expected: Iterable[str]) -> bool:
+    return index < len(words) and words[index].text in expected
+
+
+def _numbers(
+    tokens: Sequence[Token], words: Sequence[Word], matches: Sequence[Match], problems: list[str]
+) -> tuple[list[Item], bool]:
+    taken = {
+        words[index].token
+        for match in matches
+        if match.phrase.slot in ("entities", "metrics", "documents")
+        for index in range(match.start, match.end)
+        if any(char.isdigit() for word in match.phrase.words for char in word)
+    }
+    periods = find_periods(tokens, taken)
+    taken.update(index for span in periods.spans for index in range(span.start, span.end))
+    quantities = find_quantities(tokens, taken)
+    problems.extend((*periods.problems, *quantities.problems))
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for index, word in enumerate(words):
+        starts.setdefault(word.token, index)
+        ends[word.token] = index + 1
+    spans: list[Span] = [*periods.spans, *quantities.spans]
+    return [Item(starts[span.start], ends[span.end - 1], span.slot, span.value) for span in spans], periods.relative
+
+
+def _longest(matches: Sequence[Match], spans: Sequence[Item]) -> list[Item]:
+    """Without overlaps: the longer first, then periods and numbers, names, terms, and whatever begins earlier."""
+    candidates = [(-(item.end - item.start), 0, item) for item in spans]
+    for start, end, phrase in matches:
+        rank = 1 if phrase.slot == "entities" else 2
+        candidates.append((start - end, rank, Item(start, end, phrase.slot, phrase.value)))
+    candidates.sort()
+    owned: set[int] = set()
+    chosen = []
+    for _, _, item in candidates:
+        span = range(item.start, item.end)
+        if owned.isdisjoint(span):
+            owned.update(span)
+            chosen.append(item)
+    return chosen
+
+
+def _with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
+    """Runs of capitalised unknown words are names; one that touches a known name makes another name of both."""
+    found: list[Item] = []
+    for index, item in enumerate(items):
+        following = items[index + 1] if index + 1 < len(items) else None
+        if not _may_name(item, words, following):
+            found.append(item)
+            continue
+        before = found[-1] if found else None
+        if before is not None and _continues_name(before, item, words):
+            if item.value in _LEGAL_FORMS or (item.slot, before.slot) == ("entities", "entities"):
+                kept = item if item.slot == "entities" else Item(item.start, item.end, "legal-form", item.value)
+                found.append(kept)
+            else:
+                found[-1] = _named(before.start, item.end, words)
+        elif item.slot == "entities" or item.value in _LEGAL_FORMS:
+            found.append(item)
+        else:
+            found.append(_named(item.start, item.end, words))
+    return found
+
+
+def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool:
+    if item.slot == "entities":
+        return True
+    word = words[item.start]
+    if item.slot != UNKNOWN:
+        return False
+    if item.value in _LEGAL_FORMS:
+        return True
+    if not any(map(str.isupper, word.raw)):
+        return False
+    return (
+        item.start > 0 or is_possessive(word) or (following is not None and following.slot in ("metrics", "entities"))
+    )
+
+
+def _continues_name(before: Item, item: Item, words: Sequence[Word]) -> bool:
+    return before.slot == "entities" and before.end == item.start and not is_possessive(words[before.end - 1])
+
+
+def _named(start: int, end: int, words: Sequence[Word]) -> Item:
+    return Item(start, end, "entities", NAME + " ".join(word.text for word in words[start:end]))
