@@ -70,6 +70,10 @@ bench-overhead: venv-dev ## What the gateway costs over a direct connection
 bench-serving: venv-dev ## What Ray, Nginx and the gateway cost around an engine, and how replicas scale
 	$(IN_VENV)/python -m bench.serving $(ARGS)
 
+.PHONY: bench-cache
+bench-cache: venv-dev ## How often, how rightly and how fast the semantic cache answers
+	$(IN_VENV)/python -m bench.semantic_cache $(ARGS)
+
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
 	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \

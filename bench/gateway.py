@@ -51,7 +51,6 @@ def gateway_command(
         "SEMANTIC_CACHE_ENABLED": "false",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
-        "SEMANTIC_CACHE_ENABLED": "false",
         **(settings or {}),
     }
     return module_command("gateway", "api", [], directory, environment)

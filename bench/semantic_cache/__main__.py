@@ -1,0 +1,124 @@
+"""`python -m bench.semantic_cache`: see docs/reference/bench-semantic-cache.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+
+from bench.cores import choose_cores
+from bench.figures import all_pass
+from bench.gateway import REPOSITORY
+from bench.load import LoadError
+from bench.machine import describe_machine
+from bench.processes import ProcessError
+from bench.semantic_cache.pairs import FOLDER
+from bench.semantic_cache.published import Published
+from bench.semantic_cache.run import PARTS, Effort, Site, run
+from bench.semantic_cache.servers import ensure_model
+from scripts.embedded.service import ServiceError
+
+_RESULTS = REPOSITORY / "bench" / "results"
+
+
+def main() -> int:
+    arguments = _parse()
+    missed = False
+    try:
+        ensure_model()
+        cores = choose_cores(os.sched_getaffinity(0))
+        effort = _effort(arguments)
+        for part in arguments.parts or PARTS:
+            machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
+            with (
+                _scratch_folder(keep=arguments.keep) as directory,
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
+                site = Site(directory=directory, cores=cores, redis8_url=arguments.redis8_url, progress=_say)
+                published = runner.run(_interruptible(run(part, site, effort)))
+            missed |= not all_pass(published.report.figures)
+            path = published.write(arguments.out, part, machine=machine, when=dt.datetime.now(tz=dt.UTC))
+            print(path.read_text(encoding="utf-8"))
+            _say(f"written to {path}")
+    except (ProcessError, ServiceError, LoadError) as error:
+        _say("\n".join([f"bench.semantic_cache: {error}", *getattr(error, "__notes__", [])]))
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _say("bench.semantic_cache: interrupted")
+        return 130
+    return 1 if arguments.check and missed else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.semantic_cache",
+        description="Measure how often, how rightly and how fast the semantic cache answers.",
+    )
+    parser.add_argument("parts", nargs="*", choices=PARTS, metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "--redis8-url",
+        help="a Redis 8 that runs, to be measured too, such as redis://127.0.0.1:6390/9: an empty database",
+    )
+    parser.add_argument("--pairs", type=Path, action="append", help="a file of pairs (default: all of bench's own)")
+    parser.add_argument("--speed", type=float, default=360, help="how many times as fast the stream runs (%(default)s)")
+    parser.add_argument("--questions", type=int, default=4_000, help="questions of the stream (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="entries to measure at")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each size (%(default)s)")
+    parser.add_argument("--probes", type=int, default=60, help="stored questions of each round (%(default)s)")
+    parser.add_argument("--requests", type=int, default=10_000, help="requests across scopes (%(default)s)")
+    parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results (bench/results)")
+    parser.add_argument("--keep", action="store_true", help="keep the logs of what was measured, and say where")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a goal is not met")
+    return parser.parse_args()
+
+
+def _effort(arguments: argparse.Namespace) -> Effort:
+    return Effort(
+        pairs=tuple(arguments.pairs or sorted(FOLDER.glob("*.jsonl"))),
+        speed=arguments.speed,
+        questions=arguments.questions,
+        sizes=tuple(arguments.sizes),
+        rounds=arguments.rounds,
+        probes=arguments.probes,
+        requests=arguments.requests,
+    )
+
+
+@contextmanager
+def _scratch_folder(*, keep: bool) -> Iterator[Path]:
+    """For logs and data; it stays where the run failed."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-semantic-cache-"))
+    try:
+        yield folder
+    except (ProcessError, ServiceError, LoadError) as error:
+        error.add_note(f"Logs: {folder}")
+        raise
+    if keep:
+        _say(f"Logs: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _interruptible(running: Coroutine[None, None, Published]) -> Published:
+    """SIGTERM ends the run as Ctrl-C does, by cancelling it, so that no child outlives it."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
