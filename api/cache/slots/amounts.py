@@ -50,6 +50,11 @@ class Amount(NamedTuple):
     counts: bool = False
     """A whole number and nothing else: it can count things."""
     understood: bool = True
+    numbers: tuple[Decimal, ...] = ()
+    """What it comes to, two for a range, and to what that is rounded at most."""
+    step: Decimal = Decimal(1)
+    unit: str = ""
+    """`%`, `pp`, `bp`, `x`, a currency's code, a span of time, or nothing."""
 
 
 class _Written(NamedTuple):
@@ -63,6 +68,7 @@ class _Written(NamedTuple):
     currency: str | None = None
     time: str | None = None
     at_least: bool = False
+    step: Decimal = Decimal(1)
 
 
 def amount_at(tokens: Sequence[Token], index: int, free: Sequence[bool]) -> Amount | None:
@@ -110,7 +116,13 @@ def _in_digits(match: re.Match[str], index: int, *, is_money: bool) -> _Written 
         currency,
         TIMES[match["time"]] if match["time"] else None,
         bool(match["plus"]),
+        Decimal(factor).scaleb(min(_exponent(number) for number in numbers if number is not None)),
     )
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
 
 
 def _contradicts_itself(match: re.Match[str]) -> bool:
@@ -165,11 +177,11 @@ def _is_number_word(tokens: Sequence[Token], index: int, free: Sequence[bool]) -
 
 
 def _with_units(tokens: Sequence[Token], written: _Written, free: Sequence[bool]) -> Amount:
-    end, numbers, scaled, sign, share, currency, time, at_least = written
+    end, numbers, scaled, sign, share, currency, time, at_least, step = written
     if not (scaled or share or time) and end < len(tokens) and free[end]:
         factor = SCALES.get(tokens[end].text) or (SCALES_OF_MONEY.get(tokens[end].text) if currency else None)
         if factor:
-            numbers, scaled, end = tuple(number * factor for number in numbers), True, end + 1
+            numbers, scaled, end, step = tuple(number * factor for number in numbers), True, end + 1, step * factor
     if not (share or currency or time) and (named := share_at(tokens, end, free)):
         end, share = named
     if not (share or currency or time) and (named := currency_at(tokens, end, free)):
@@ -180,7 +192,8 @@ def _with_units(tokens: Sequence[Token], written: _Written, free: Sequence[bool]
     value = "..".join(_text(number, rounded=rounded) for number in numbers)
     unit = share or (f" {currency}" if currency else f" {time}" if time else "")
     value = f"{'>=' if at_least else ''}{sign}{value}{unit}"
-    return Amount(end, value, counts=value.isdigit())
+    signed = tuple(-number for number in numbers) if sign == "-" else numbers
+    return Amount(end, value, value.isdigit(), numbers=signed, step=step, unit=share or currency or time or "")
 
 
 def _text(number: Decimal, *, rounded: bool) -> str:
