@@ -79,9 +79,12 @@ class BatchRunner:
             while (batch := self._queue.take()) and self._compute is not None:
                 try:
                     vectors = await loop.run_in_executor(self._executor, _computed, self._compute, batch)
-                except Exception as error:  # whatever a native library raises; the calls of this batch are told
-                    logger.exception("a batch of texts could not be embedded", extra={"embedder": self._name})
-                    self._fail([piece.job for piece in batch], f"{self._name} failed: {type(error).__name__}")
+                except Exception as error:  # noqa: BLE001 - whatever a native library raises; this batch's calls are told
+                    reason = type(error).__name__  # not its words, which may be the text's
+                    logger.error(  # noqa: TRY400 - for the same reason
+                        "texts could not be embedded", extra={"embedder": self._name, "reason": reason}
+                    )
+                    self._fail([piece.job for piece in batch], f"{self._name} failed: {reason}")
                 else:
                     self._deliver(batch, vectors)
         finally:

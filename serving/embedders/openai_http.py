@@ -13,6 +13,7 @@ import numpy as np
 
 from serving.base import Backend
 from serving.embedders.base import EmbedderTimeout, EmbedderUnavailable
+from serving.embedders.unicode_text import encodable
 from serving.embedders.vectors import unit_vectors
 from serving.errors import BackendError, BackendTimeout
 from serving.types import Endpoint, EngineRequest, WholeReply
@@ -86,8 +87,11 @@ class OpenAIEmbedder:
     async def _asked(self, texts: Sequence[str], *, timeout_s: float, dimensions: int | None) -> list[bytes]:
         request = EngineRequest(
             endpoint=Endpoint.EMBEDDINGS,
-            # Not base64, which is shorter: some servers do not know it.
-            body={"model": self._model, "input": list(texts), "encoding_format": "float"},
+            body={
+                "model": self._model,
+                "input": [encodable(text) or " " for text in texts],  # an empty text is refused by most
+                "encoding_format": "float",  # base64 is shorter, and some servers do not know it
+            },
             stream=False,
             request_id=f"embed-{uuid.uuid4().hex}",
             choices=0,

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tokenizers import Tokenizer
 
+from serving.embedders.unicode_text import encodable
+
 # No word gives more tokens: what is longer is one unknown token.
 _MAX_WORD_TOKENS = 100
 _FIRST_LOOK_CHARS = 4096
@@ -33,16 +35,11 @@ class WordPiece:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, special ones included."""
-        return [len(self._tokenizer.encode(part).ids) for part in map(_encodable, texts)]
+        return [len(self._tokenizer.encode(part).ids) for part in map(encodable, texts)]
 
     def _starts(self, text: str) -> Iterator[str]:
         length = _FIRST_LOOK_CHARS
         while length < min(len(text), _MAX_CHARS):
-            yield _encodable(text[:length])
+            yield encodable(text[:length])
             length *= 4
-        yield _encodable(text[:_MAX_CHARS])
-
-
-def _encodable(text: str) -> str:
-    """JSON may hold half a surrogate pair, which no UTF-8 has: it is read as a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+        yield encodable(text[:_MAX_CHARS])
