@@ -20,7 +20,8 @@ from api.routes.admin_access import ADMIN_PREFIX, admin_key_id
 logger = logging.getLogger("gateway.admin")
 EVERY_TENANT = "*"
 TAG_KINDS = ("entity", "period", "corpus", "model")
-_MAX_QUESTION_CHARS = 10_000
+# Far more than what is compared by its meaning.
+_MAX_QUESTION_CHARS = 4_000
 _MAX_NAME_CHARS = 256
 
 _T = TypeVar("_T")
