@@ -130,7 +130,9 @@ async def _asked(question: Callable[[], Awaitable[_T]]) -> _T:
         raise UnknownTenant(str(error), param="tenant") from error
     except CacheError as error:
         logger.warning("the cache's administration failed", extra={"reason": str(error)})
-        raise CacheUnavailable("The cache's store is away, so nothing was done: try again shortly.") from error
+        # A purge goes in steps, and the last one may have been done by a Redis that was late to say so.
+        text = "The cache's store is away or late: what was asked is done in part or not at all. Ask again shortly."
+        raise CacheUnavailable(text) from error
 
 
 def _tenant_or_all(name: str) -> str | None:
