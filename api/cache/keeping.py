@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,6 +71,14 @@ class Keeping:
                 on_answer(None, str(error))
             else:
                 on_answer(answer, "")
+
+    def count_hit(self, entry: Entry) -> None:
+        """Of an entry that was found by nearness; look-ups count theirs by themselves."""
+        self._background.start(self._count_hit(entry))
+
+    async def _count_hit(self, entry: Entry) -> None:
+        with suppress(StoreError):  # it counts for less when room is made, and nothing else
+            await self._store.count_hit(entry.tenant, entry.id)
 
     def _answered(self, call: Call, miss: Miss, upstream: str, answer: Json | None, unfit: str) -> None:
         if answer is None:

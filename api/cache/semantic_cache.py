@@ -103,6 +103,7 @@ class SemanticCache:
             self._note_miss(call, asked, boarding, boarding.generation, vector=search.vector)
             return None
         call.cache_status = CacheStatus.SEMANTIC
+        self._keeping.count_hit(search.entry)
         if boarding.lead is not None:
             boarding.lead.share(search.entry, stored=True)
         return search.entry

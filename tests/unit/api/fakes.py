@@ -21,6 +21,7 @@ from api.tenants.base import UsageRow
 from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, Limited, LimiterState, Quota, Reservation
+from serving.base import Backend
 from serving.catalogue.base import Catalogue, Model, ModelKind, Price, Upstream
 from serving.errors import BackendError
 from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
@@ -238,9 +239,7 @@ def catalogue(*models: Model, default: str | None = None) -> Catalogue:
     return Catalogue(models=models, default_model=default or first, default_embedding_model=None)
 
 
-def router(
-    offered: Catalogue, backends: Sequence[MemoryBackend], *, metrics: Metrics | None = None, seed: int = 1
-) -> Router:
+def router(offered: Catalogue, backends: Sequence[Backend], *, metrics: Metrics | None = None, seed: int = 1) -> Router:
     by_name = {backend.name: backend for backend in backends}
     candidates = {
         one.key: [Candidate(by_name[each.name], each.weight) for each in one.upstreams] for one in offered.models

@@ -44,6 +44,7 @@ class MemoryStore:
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
     alone: set[str] = field(default_factory=set)
     asked: list[LookUpKeys] = field(default_factory=list)
+    hits: list[str] = field(default_factory=list)
     too_large: bool = False
 
     async def look_up(self, tenant: str, keys: LookUpKeys, flight: FlightRequest | None) -> LookUp:
@@ -69,6 +70,14 @@ class MemoryStore:
             return Stored("too_large")
         self.entries[entry.id] = entry
         return Stored("stored")
+
+    async def count_hit(self, tenant: str, entry_id: str) -> None:
+        self._check()
+        assert self.entries[entry_id].tenant == tenant
+        self.hits.append(entry_id)
+
+    async def check(self) -> None:
+        self._check()
 
     async def extend(self, tenant: str, flight: Flight) -> bool:  # noqa: ARG002 - the protocol's signature
         self._check()
@@ -143,6 +152,11 @@ class MemoryIndex:
     async def remove(self, refs: Sequence[EntryRef]) -> None:
         self._check()
         self.refs = [ref for ref in self.refs if ref not in refs]
+
+    async def sweep(self, *, limit: int) -> int:
+        self._check()
+        gone, self.refs = self.refs[:limit], self.refs[limit:]
+        return len(gone)
 
     async def check(self) -> None:
         self._check()
