@@ -59,7 +59,7 @@ test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" 
 	$(IN_VENV)/pytest -m "not real" --own-stack $(ARGS)
 
 .PHONY: test-real
-test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=serving, engines or scaling for some
+test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=serving, cache, engines or scaling for some
 	scripts/test_real.sh $(STAGE)
 
 .PHONY: bench-overhead

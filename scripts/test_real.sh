@@ -5,13 +5,14 @@
 #
 #   test_real.sh [STAGE...]       default: all, in this order
 #     serving     docker-compose.serving.yml, as a user would start it
+#     cache       the tests of the answer cache once more, with Redis 8 and its vector sets
 #     engines     Ray Serve and vLLM as processes of this machine
 #     scaling     docker-compose.scaling.yml, parts of which are killed under load
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly PYTHON=.venv/bin/python SMOKE_VENV=.venv-smoke
-readonly STAGES=(serving engines scaling)
+readonly STAGES=(serving cache engines scaling)
 
 fail() {
     echo "test_real.sh: $*" >&2
@@ -82,6 +83,30 @@ stage_serving() (
     "$SMOKE_VENV/bin/python" -m pytest tests/test_smoke.py -v
     step "serving: tests"
     tests tests/real/compose
+)
+
+remove_container() {
+    local status=$?
+    trap - EXIT
+    [[ $status == 0 ]] || docker logs --tail 30 "$TEST_REDIS_CONTAINER" || true
+    docker rm --force --volumes "$TEST_REDIS_CONTAINER" >/dev/null || status=1
+    exit "$status"
+}
+
+# The tests are those of `make test`, where Redis is one without vector sets and Postgres finds what is near.
+stage_cache() (
+    step "cache: Redis 8"
+    port=$("$PYTHON" -c 'from scripts.embedded.ports import free_port; print(free_port())')
+    export TEST_REDIS_CONTAINER=ai-serving-cache-test TEST_REDIS_URL=redis://127.0.0.1:$port/0
+    docker rm --force --volumes "$TEST_REDIS_CONTAINER" >/dev/null 2>&1 || true
+    trap remove_container EXIT
+    trap 'exit 130' INT TERM
+    # Without a password it answers only on its own loopback, unless it is told that the publishing protects it.
+    docker run --detach --name "$TEST_REDIS_CONTAINER" --publish "127.0.0.1:$port:6379" --memory 512m --user redis \
+        redis:8 redis-server --dir /data --appendonly yes --save '' --protected-mode no >/dev/null
+    step "cache: tests"
+    tests tests/real/cache
+    "$PYTHON" -m pytest -m "not real" -q tests/integration/api/cache tests/acceptance/gateway/test_semantic_cache*.py
 )
 
 stage_scaling() (

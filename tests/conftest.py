@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -76,13 +80,76 @@ class RedisServer:
         """Running and answering afterwards, whatever state it was in; data are kept."""
         self.process.restart()
 
+    def stop(self) -> None:
+        """The last that is asked of it."""
+        self.process.stop()
+
+
+class RedisContainer(RedisServer):
+    """One that scripts/test_real.sh has started in a container, and will remove."""
+
+    def __init__(self, *, name: str, url: str) -> None:
+        self._name = name
+        self.url = url
+        port = urlsplit(url).port
+        assert port is not None, "TEST_REDIS_URL names no port"
+        self.port = port
+
+    @property
+    def pid(self) -> int:
+        return int(self._docker("inspect", "--format", "{{.State.Pid}}"))
+
+    def start(self) -> None:
+        self._docker("start")
+        deadline = time.monotonic() + 30
+        with redis.Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                except redis.RedisError:
+                    assert time.monotonic() < deadline, f"the container {self._name} does not answer"
+                    time.sleep(0.05)
+                else:
+                    return
+
+    def kill(self) -> None:
+        self._docker("kill")
+
+    def freeze(self) -> None:
+        self._docker("pause")
+
+    def thaw(self) -> None:
+        if self._docker("inspect", "--format", "{{.State.Paused}}") == "true":
+            self._docker("unpause")
+
+    def restart(self) -> None:
+        self.thaw()
+        self._docker("restart", "--time", "0")
+        self.start()
+
+    def stop(self) -> None:
+        self.thaw()
+
+    def _docker(self, *arguments: str) -> str:
+        docker = shutil.which("docker")
+        assert docker is not None, "TEST_REDIS_CONTAINER is set, and docker is not installed"
+        command = [docker, *arguments, self._name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+        return done.stdout.strip()
+
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    """The embedded one, or what TEST_REDIS_CONTAINER and TEST_REDIS_URL name."""
+    container = os.environ.get("TEST_REDIS_CONTAINER")
+    if container:
+        server: RedisServer = RedisContainer(name=container, url=os.environ["TEST_REDIS_URL"])
+    else:
+        server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
-    server.process.stop()
+    server.stop()
 
 
 @pytest.fixture
