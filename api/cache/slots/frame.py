@@ -10,7 +10,12 @@ from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.question_frame import PLAIN, question_type
 from api.cache.slots.reading import NAME, Item, is_possessive
 
+SUPERLATIVES = frozenset({"max", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
+_RANKING = SUPERLATIVES | {"up", "down"}
 _NAMED_KINDS = ("company", "index")
+_MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative", "metrics"})
+_OUTLOOKS = frozenset({"guidance", "forecast", "projected"})
+_ISSUING = frozenset({"give", "provide", "offer", "guidance", "say"})
 _BE = frozenset({"is", "was", "be"})
 # Past participles that do not end in -ed. Those equal to their base form (cut, set) count too: after a form of "be" it
 # is safer to take "was the stock split" for a passive that it may not be.
@@ -52,9 +57,28 @@ class Frame:
     @cached_property
     def is_plain(self) -> bool:
         """The figure of a company is asked for, in a way that every word order and every verb leaves the same."""
+        if self.is_ranking:
+            return True
         if not self.metrics or not (self.question_type in PLAIN or self._asks_for_person):
             return False
         return bool(self.companies) or not any(item.slot in ("unknown", "synonyms") for item in self.items)
+
+    @cached_property
+    def is_ranking(self) -> bool:
+        """ "Which segment of Disney had the highest revenue": one thing, one company, one measure."""
+        if self.question_type != "which" or len(self.companies) > 1 or len(self.metrics) > 1:
+            return False
+        things = [item for item in self.items if item.slot in ("unknown", "synonyms", "connective", "negations")]
+        directions = {item.value for item in self.items if item.slot == "directions"}
+        measured = bool(self.metrics) or bool(directions & {"up", "down"})
+        return len(things) == 1 and measured and bool(directions & SUPERLATIVES) and directions <= _RANKING
+
+    @cached_property
+    def is_issuing(self) -> bool:
+        """Guidance given in Q4 is not guidance for Q4."""
+        return any(item.slot == "basis" and item.value in _OUTLOOKS for item in self.items) and any(
+            item.slot in ("carrier", "imperative") and item.value in _ISSUING for item in self.items
+        )
 
     @property
     def _asks_for_person(self) -> bool:
@@ -85,10 +109,13 @@ class Frame:
     def is_possessive(self, item: Item) -> bool:
         return is_possessive(self.words[item.end - 1])
 
+    def is_participle(self, item: Item) -> bool:
+        text = self.words[item.start].text
+        return item.slot in _MAY_BE_VERBS and (text.endswith("ed") or text in _PARTICIPLES)
+
     def is_passive(self, index: int) -> bool:
         """Whether the verb at `index` is one whose subject suffers it: "was Slack bought"."""
-        text = self.words[self.items[index].start].text
-        if not text.endswith("ed") and text not in _PARTICIPLES:
+        if not self.is_participle(self.items[index]):
             return False
         for item in reversed(self.items[:index]):
             if item.slot in ("auxiliary", "modal"):

@@ -60,6 +60,8 @@ def _domain(frame: Frame, problems: Sequence[str], *, relative: bool) -> Slots:
     periods = _values(parts, "periods")
     if len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) and "annual" in basis:
         basis.remove("annual")
+    if "consensus" in basis and "estimate" in basis:
+        basis.remove("estimate")
     parts = [part for part in parts if part.slot != "soft"]
     ordered = not _order_is_free(frame, parts, question_type)
     residual = sentence(parts) if ordered else _free_residual(parts, question_type)
@@ -100,6 +102,8 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if not frame.is_plain or any(part.slot == "negations" for part in parts):
         return False
     words = [part for part in parts if part.slot == "residual" and not is_joining(part, question_type)]
+    if frame.is_ranking:
+        return len(words) == 1
     if words and any(part.slot == "directions" for part in parts):
         return False
     return is_symmetric(parts, question_type)

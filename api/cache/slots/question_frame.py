@@ -29,7 +29,7 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     """
     asked = [item for item in items if item.slot == "question"]
     if not asked:
-        return _without_question_word(items), []
+        return _without_question_word(items, metric_kinds), []
     first, *others = asked
     # "Explain why", "what is the difference", "how is it calculated": the later word says it.
     while (
@@ -40,7 +40,7 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     return _settled(first, items, metric_kinds), others
 
 
-def _without_question_word(items: Sequence[Item]) -> str:
+def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str]) -> str:
     content = [item for item in items if item.slot not in ("article", "connective")]
     start = next((item for item in items if item.slot not in ("periods", "preposition")), None)
     if start is not None and start.slot == "modal" and start.value == "should":
@@ -49,6 +49,8 @@ def _without_question_word(items: Sequence[Item]) -> str:
         return YES_NO
     if any(item.slot == "connective" and item.value == "vs" for item in items):
         return "compare"
+    if "person" in metric_kinds and not any(item.slot == "auxiliary" for item in items):
+        return "who"
     return "what" if content else "nothing"
 
 
@@ -69,6 +71,9 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
         for kind in metric_kinds:
             if kind in _FOR_KIND and value in (*_ASKS_FOR_VALUE, _FOR_KIND[kind]):
                 return _FOR_KIND[kind]
+        if value == "who" and set(metric_kinds) == {"attribute"} and any(item.value in ("is", "was") for item in items):
+            # "Who are Apple's competitors"
+            return "what"
     if value in _ASKS_FOR_VALUE and not _asks_which(first, items):
         return "what"
     return value if value != "what" else "which"
@@ -85,4 +90,6 @@ def _asks_which(first: Item, items: Sequence[Item]) -> bool:
     if first.value == "list":
         return False
     following = next((item for item in items if item.start >= first.end), None)
+    if following is not None and first.value == "which" and following.value == "of":
+        return True
     return following is not None and following.slot in ("unknown", "synonyms", "directions", "soft", "top_n")

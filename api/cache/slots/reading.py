@@ -21,6 +21,7 @@ _ORDINARY = frozenset({"question", "article", "auxiliary", "modal", "preposition
 _LEGAL_FORMS = frozenset(
     {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
 )
+_AFTER_A_NAME = frozenset({"metrics", "entities", "periods", "basis"})
 _STOCK = frozenset({"stock", "share", "shares"})
 
 
@@ -55,8 +56,7 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     words = read_words(tokens)
     every_match = list(lexicon.matches(words))
     capitals = _capitals(words, every_match)
-    problems: list[str] = []
-    matches = list(_well_written(every_match, words, capitals, problems))
+    matches, problems = _well_written(every_match, words, capitals)
     spans, relative = _numbers(tokens, words, matches, problems)
     chosen = _longest(matches, spans)
     owned = {index for item in chosen for index in range(item.start, item.end)}
@@ -86,34 +86,44 @@ def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
     return Capitals.TITLE if ordinary and capital * 2 > len(ordinary) else Capitals.SENTENCE
 
 
-def _well_written(
-    matches: Sequence[Match], words: Sequence[Word], capitals: Capitals, problems: list[str]
-) -> Iterator[Match]:
-    """Those that may be what they seem. What could be a name or not, as far as one can see, is a problem."""
-    heads = {match.start for match in matches if match.phrase.slot == "metrics"}
+def _well_written(matches: Sequence[Match], words: Sequence[Word], capitals: Capitals) -> tuple[list[Match], list[str]]:
+    """Those that may be what they seem, and the problems: what could be a name or not, as far as one can see."""
+    good: list[Match] = []
+    doubtful: list[Match] = []
+    heads = {match.start for match in matches if match.phrase.slot in _AFTER_A_NAME}
+    joined = {match.start for match in matches if match.phrase.slot == "connective"}
     companies = {match.phrase.value for match in matches if match.phrase.slot == "entities"}
     for match in matches:
-        written = match.phrase.written
-        here = words[match.start : match.end]
-        if written is Written.ANYHOW:
-            yield match
-        elif written is Written.IN_CAPITALS:
-            if not all(word.raw.rstrip("'s").isupper() for word in here):
-                continue
-            if capitals is Capitals.SHOUTING:
-                problems.append(f"{' '.join(match.phrase.words)!r} could be a ticker or a word")
-            elif len(here[0].text) > 1 or here[0].raw.startswith("$") or is_possessive(here[0]):
-                yield match
-        elif is_possessive(here[-1]) or _is_acronym(here[0].raw, capitals):
-            yield match
-        elif all(word.raw[:1].isupper() for word in here):
-            is_named = match.start > 0 or (
-                len(companies) == 1 and (match.end in heads or _follows(words, match.end, _STOCK))
-            )
-            if capitals is Capitals.SENTENCE and is_named:
-                yield match
-            else:
-                problems.append(f"{' '.join(match.phrase.words)!r} could be a name or a word")
+        at_head = match.start > 0 or match.end in joined or (len(companies) == 1 and match.end in heads)
+        judged = _is_well_written(match, words, capitals, may_begin=at_head)
+        if judged is not False:
+            (good if judged else doubtful).append(match)
+    known = {index for match in good if len(match.phrase.words) > 1 for index in range(match.start, match.end)}
+    problems = [
+        f"{' '.join(match.phrase.words)!r} could be a name or a word"
+        for match in doubtful
+        if not known.issuperset(range(match.start, match.end))
+    ]
+    return good, problems
+
+
+def _is_well_written(match: Match, words: Sequence[Word], capitals: Capitals, *, may_begin: bool) -> bool | None:
+    """None: it cannot be told."""
+    written = match.phrase.written
+    here = words[match.start : match.end]
+    if written is Written.ANYHOW:
+        return True
+    if written is Written.IN_CAPITALS:
+        if not all(word.raw.rstrip("'s").isupper() for word in here):
+            return False
+        if capitals is Capitals.SHOUTING:
+            return None
+        return len(here[0].text) > 1 or here[0].raw.startswith("$") or is_possessive(here[0])
+    if is_possessive(here[-1]) or _is_acronym(here[0].raw, capitals):
+        return True
+    if not all(word.raw[:1].isupper() for word in here):
+        return False
+    return True if capitals is Capitals.SENTENCE and (may_begin or _follows(words, match.end, _STOCK)) else None
 
 
 def _is_acronym(raw: str, capitals: Capitals) -> bool:
@@ -196,9 +206,14 @@ def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool
         return True
     if not any(map(str.isupper, word.raw)):
         return False
-    return (
-        item.start > 0 or is_possessive(word) or (following is not None and following.slot in ("metrics", "entities"))
-    )
+    if item.start > 0 or is_possessive(word):
+        return True
+    # Every question begins with a capital: there it says nothing unless what follows goes with a name.
+    return following is not None and (following.slot in _AFTER_A_NAME or _is_capitalised(following, words))
+
+
+def _is_capitalised(item: Item, words: Sequence[Word]) -> bool:
+    return item.slot == UNKNOWN and words[item.start].raw[:1].isupper()
 
 
 def _continues_name(before: Item, item: Item, words: Sequence[Word]) -> bool:
