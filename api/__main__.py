@@ -13,6 +13,8 @@ from functools import partial
 
 import uvicorn
 
+from api.cache.slots.lexicon import Lexicon
+from api.cache.slots.lexicon_file import LexiconError
 from api.catalogue import read_catalogue
 from api.http_protocol import GatewayProtocol
 from api.settings import Settings, SettingsError
@@ -32,7 +34,9 @@ def main() -> int:
         return _refuse(str(error))
     try:
         read_catalogue(settings)
-    except CatalogueError as error:
+        if (lexicon := settings.cache.semantic_cache_lexicon) is not None:
+            Lexicon.load(lexicon)
+    except (CatalogueError, LexiconError) as error:
         return _refuse(str(error))
     gateway = settings.gateway
     if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:
@@ -54,8 +58,8 @@ def _allow_many_connections() -> None:
 def _hand_to_workers(settings: Settings) -> None:
     """Put what was just read and checked where every worker finds it, also one that is started again much later.
 
-    Workers read the environment alone and their own copy of the models file, so an edit of `.env` or of the
-    file, finished or not, has no effect before the next start. Raises OSError.
+    Workers read the environment alone and their own copies of the models file and of the lexicon, so an edit of `.env`
+    or of a file, finished or not, has no effect before the next start. Raises OSError.
     """
     for name, value in settings.variables.items():
         os.environ[name] = value
@@ -65,6 +69,9 @@ def _hand_to_workers(settings: Settings) -> None:
     metrics.mkdir(parents=True)
     # Before anything imports prometheus_client, which reads the variable once; so api.worker comes by name, below.
     os.environ[METRICS_DIR] = str(metrics)
+    if settings.cache.semantic_cache_lexicon is not None:
+        copied = shutil.copy(settings.cache.semantic_cache_lexicon, folder / "lexicon.yaml")
+        os.environ["SEMANTIC_CACHE_LEXICON"] = str(copied)
     if settings.models.models_file is not None:
         os.environ["MODELS_FILE"] = str(shutil.copy(settings.models.models_file, folder / "models.yaml"))
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
+from api.bootstrap.embedders import Embedders
 from api.cache.base import CacheAdmin
-from api.cache.off import CacheOff
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
 from api.pipeline import Pipeline
@@ -31,6 +32,7 @@ from api.tenants.ledger_spool import Spool
 from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
 from resilience.limiter.base import Quota
 from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
+from serving.backends.local_embeddings import LocalEmbeddings
 from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.base import Backend
 from serving.catalogue.base import Catalogue, Upstream
@@ -53,8 +55,13 @@ class Services:
     ledger: PostgresLedger
     pool: ConnectionPool
     redis: Redis
-    cache_admin: CacheAdmin | None = None
-    """None where nobody may ask it: without ADMIN_API_KEY."""
+    embedders: Embedders
+    answer_cache: AnswerCacheServices
+
+    @property
+    def cache_admin(self) -> CacheAdmin | None:
+        """None where nobody may ask it: without ADMIN_API_KEY."""
+        return self.answer_cache.admin
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -66,6 +73,8 @@ class Services:
             held.push_async_callback(self.ledger.aclose)
             await self.limiter.start()
             held.push_async_callback(self.limiter.aclose)
+            held.push_async_callback(self.embedders.aclose)
+            await held.enter_async_context(self.answer_cache.running())
             held.push_async_callback(self._settle)
             yield
 
@@ -78,37 +87,48 @@ class Services:
 
 
 def build(settings: Settings) -> Services:
-    """The real services of one worker process. Raises CatalogueError."""
+    """The real services of one worker process. Raises CatalogueError and LexiconError."""
     catalogue = read_catalogue(settings)
     metrics = Metrics(_multiprocess_dir(settings.variables))
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
-    backends = _backends(catalogue, pool, settings.upstream)
+    embedders = Embedders(settings, metrics, pool)
+    backends = _backends(catalogue, pool, embedders, settings.upstream)
     limiter, ledger = _limiter(settings, metrics), _ledger(settings, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     accounting = Accounting(ledger=ledger, metrics=metrics)
     admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
-    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
-    forwarding = [backends[upstream] for model in catalogue.models if model.is_wildcard for upstream in model.upstreams]
+    guard = GuardOff()
+    router = _router(catalogue, backends, metrics)
+    cache = answer_cache(
+        settings, metrics, embedder=embedders.for_questions, router=router, admission=admission, guard=guard
+    )
     return Services(
         pipeline=Pipeline(
-            keys=SettingsKeys(settings.keys.tenants_by_key(), quota=quota),
+            keys=_keys(settings),
             reader=Reader(catalogue),
             admission=admission,
             accounting=accounting,
-            guard=GuardOff(),
-            cache=CacheOff(),
-            router=_router(catalogue, backends, metrics),
+            guard=guard,
+            cache=cache.cache,
+            router=router,
         ),
         accounting=accounting,
         admission=admission,
-        models=ModelListing(catalogue, forwarding=forwarding),
-        readiness=_readiness(backends, ledger, redis),
+        models=_listing(catalogue, backends),
+        readiness=_readiness(backends, ledger, redis, cache),
         metrics=metrics,
         limiter=limiter,
         ledger=ledger,
         pool=pool,
         redis=redis,
+        embedders=embedders,
+        answer_cache=cache,
     )
+
+
+def _keys(settings: Settings) -> SettingsKeys:
+    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
+    return SettingsKeys(settings.keys.tenants_by_key(), quota=quota)
 
 
 def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:
@@ -137,19 +157,33 @@ def _router(catalogue: Catalogue, backends: Mapping[Upstream, Backend], metrics:
     return Router(catalogue=catalogue, candidates=candidates, metrics=metrics, rng=random.SystemRandom())
 
 
-def _backends(catalogue: Catalogue, pool: ConnectionPool, defaults: UpstreamSettings) -> dict[Upstream, Backend]:
-    return {
-        upstream: OpenAIBackend(
+def _listing(catalogue: Catalogue, backends: Mapping[Upstream, Backend]) -> ModelListing:
+    forwarding = [backends[upstream] for model in catalogue.models if model.is_wildcard for upstream in model.upstreams]
+    return ModelListing(catalogue, forwarding=forwarding)
+
+
+def _backends(
+    catalogue: Catalogue, pool: ConnectionPool, embedders: Embedders, defaults: UpstreamSettings
+) -> dict[Upstream, Backend]:
+    def backend(upstream: Upstream) -> Backend:
+        timeouts = _timeouts(upstream, defaults)
+        if upstream.builtin is not None:
+            return LocalEmbeddings(
+                name=upstream.name,
+                model=upstream.builtin,
+                embedder=embedders.builtin,
+                timeout_s=timeouts.request_s,
+            )
+        return OpenAIBackend(
             name=upstream.name,
             base_url=upstream.base_url,
             pool=pool,
-            timeouts=_timeouts(upstream, defaults),
+            timeouts=timeouts,
             model=upstream.model,
             api_key=upstream.api_key,
         )
-        for model in catalogue.models
-        for upstream in model.upstreams
-    }
+
+    return {upstream: backend(upstream) for model in catalogue.models for upstream in model.upstreams}
 
 
 def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
@@ -162,7 +196,9 @@ def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
     )
 
 
-def _readiness(backends: Mapping[Upstream, Backend], ledger: PostgresLedger, redis: Redis) -> Readiness:
+def _readiness(
+    backends: Mapping[Upstream, Backend], ledger: PostgresLedger, redis: Redis, cache: AnswerCacheServices
+) -> Readiness:
     async def ping() -> None:
         try:
             await redis.ping()
@@ -171,7 +207,10 @@ def _readiness(backends: Mapping[Upstream, Backend], ledger: PostgresLedger, red
 
     upstreams = {f"upstream:{upstream.name}": Dependency(backend.check) for upstream, backend in backends.items()}
     stores = {"redis": Dependency(ping), "postgres": Dependency(ledger.check)}
-    return Readiness({**stores, **upstreams}, needs_one_of=frozenset(upstreams))
+    # The built-in model alone can answer no completion.
+    engines = frozenset(f"upstream:{upstream.name}" for upstream in backends if upstream.builtin is None)
+    dependencies = {**stores, **cache.dependencies, **upstreams}
+    return Readiness(dependencies, needs_one_of=engines, cache=cache.describe)
 
 
 def _limiter_reporter(metrics: Metrics) -> OnStateChange:

@@ -44,6 +44,9 @@ OPEN_MODULES = {"base", "types", "errors"}
 # Functions that make or format what the package's base defines, the parser of a wire format that clients of all kinds
 # read, and the files that set-up makes for an implementation: they reach nothing and there is one of each.
 OPEN_FUNCTIONS = {
+    # They read the user's own file, whose mistakes are told before anything starts.
+    "api.cache.slots.lexicon",
+    "api.cache.slots.lexicon_file",
     "resilience.limiter.headers",
     "serving.backends.sse",
     "serving.catalogue.defaults",

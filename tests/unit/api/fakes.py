@@ -25,6 +25,7 @@ from serving.base import Backend
 from serving.catalogue.base import Catalogue, Model, ModelKind, Price, Upstream
 from serving.errors import BackendError
 from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
+from tests.unit.api.held_mark import Mark
 
 QUOTA = Quota(requests_per_min=100, tokens_per_min=10_000)
 KEY = "key-1"
@@ -175,24 +176,6 @@ class StoppingGuard:
         for _ in range(self.turns):
             await asyncio.sleep(0)
         await self.journal.reach("guard")
-
-
-@dataclass
-class Mark:
-    """Something that is held, and knows how often it was released."""
-
-    releases: int = 0
-
-    def hold_with(self, held: Held) -> None:
-        held.callback(self._release)
-
-    def as_held(self) -> Held:
-        held = Held()
-        self.hold_with(held)
-        return held
-
-    def _release(self) -> None:
-        self.releases += 1
 
 
 @dataclass

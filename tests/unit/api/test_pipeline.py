@@ -10,7 +10,8 @@ from api.errors import ApiError, Overloaded, RateLimited, Unauthenticated
 from api.tenants.base import UsageRow
 from serving.errors import BackendInterrupted, BackendUnavailable
 from serving.types import StreamReply, WholeReply
-from tests.unit.api.fakes import CHAT, House, Journal, Mark, call
+from tests.unit.api.fakes import CHAT, House, Journal, call
+from tests.unit.api.held_mark import Mark
 
 STAGES = ["authenticate", "read", "reserve", "guard", "cache", "open"]
 RELEASES = ["close upstream", "bill", "settle"]

@@ -1,0 +1,80 @@
+"""Who turns texts into vectors, for the answer cache and for `/v1/embeddings`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from api.settings import EmbedderKind, Settings
+from observability.metrics import Metrics
+from serving.backends.openai_http import OpenAIBackend, Timeouts
+from serving.catalogue.base import MINILM
+from serving.embedders.base import Embedder
+from serving.embedders.cached import CachedEmbedder
+from serving.embedders.minilm_onnx import MiniLMEmbedder
+from serving.embedders.on_demand import OnDemandEmbedder
+from serving.embedders.openai_http import OpenAIEmbedder
+from serving.embedders.sentence_transformers import SentenceTransformersEmbedder
+from serving.http.pool import ConnectionPool
+
+logger = logging.getLogger(__name__)
+
+
+class Embedders:
+    """The built-in model is loaded once, whoever uses it, and not before somebody does."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, pool: ConnectionPool) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._pool = pool
+        asked = settings.embedder.embedder is EmbedderKind.ONNX
+        self.builtin: Embedder = self._on_demand(MiniLMEmbedder(_model_folder(settings)), for_questions=asked)
+        self.for_questions = CachedEmbedder(self._chosen())
+        """With a memory for questions that come again."""
+
+    async def aclose(self) -> None:
+        await self.for_questions.aclose()
+        await self.builtin.aclose()
+
+    def _chosen(self) -> Embedder:
+        chosen = self._settings.embedder
+        match chosen.embedder:
+            case EmbedderKind.ONNX:
+                return self.builtin
+            case EmbedderKind.SENTENCE_TRANSFORMERS:
+                return self._on_demand(SentenceTransformersEmbedder(model=chosen.embedder_model), for_questions=True)
+            case EmbedderKind.OPENAI:
+                server = OpenAIEmbedder(backend=self._server(), model=chosen.embedder_model)
+                return self._on_demand(server, for_questions=True)
+
+    def _server(self) -> OpenAIBackend:
+        chosen, upstream = self._settings.embedder, self._settings.upstream
+        return OpenAIBackend(
+            name="embedder",
+            base_url=chosen.embedder_base_url or "",
+            pool=self._pool,
+            timeouts=Timeouts(
+                connect_s=upstream.connect_timeout_s,
+                first_byte_s=upstream.first_byte_timeout_s,
+                between_chunks_s=upstream.between_chunks_timeout_s,
+                request_s=upstream.request_timeout_s,
+            ),
+            model=chosen.embedder_model,
+            api_key=chosen.embedder_api_key.get_secret_value().strip() or None,
+        )
+
+    def _on_demand(self, embedder: Embedder, *, for_questions: bool) -> OnDemandEmbedder:
+        def report(loaded: bool, reason: str) -> None:  # noqa: FBT001 - the embedder's callback signature
+            if for_questions:
+                self._metrics.embedder_up.set(int(loaded))
+            if loaded:
+                logger.info("the embedder works", extra={"embedder": embedder.name})
+            else:
+                logger.warning("there is no embedder", extra={"embedder": embedder.name, "reason": reason})
+
+        return OnDemandEmbedder(embedder, on_change=report)
+
+
+def _model_folder(settings: Settings) -> Path:
+    own = settings.embedder.embedder_model_dir
+    return own or settings.embedded.data_dir / "models" / MINILM
