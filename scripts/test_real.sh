@@ -105,7 +105,7 @@ stage_cache() (
     docker run --detach --name "$TEST_REDIS_CONTAINER" --publish "127.0.0.1:$port:6379" --memory 512m --user redis \
         redis:8 redis-server --dir /data --appendonly yes --save '' --protected-mode no >/dev/null
     step "cache: tests"
-    tests tests/real/cache
+    tests tests/real/cache tests/integration/api/cache
     "$PYTHON" -m pytest -m "not real" -q tests/integration/api/cache tests/acceptance/gateway/test_semantic_cache*.py
 )
 
