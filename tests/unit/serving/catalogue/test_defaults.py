@@ -4,12 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from serving.catalogue.base import ModelKind, NoDefaultModelError, UnknownModelError
+from serving.catalogue.base import MINILM, Model, ModelKind, NoDefaultModelError, UnknownModelError, Upstream
 from serving.catalogue.defaults import MISTRAL, default_catalogue
 from serving.catalogue.load import load_catalogue
 
 REPOSITORY = Path(__file__).parents[4]
 URL = "http://engine:9/v1"
+BUILTIN = Upstream(name="builtin", builtin=MINILM, model=MINILM)
+
+
+def served(backend: str, *, model: str | None = None, api_key: str | None = None) -> list[Model]:
+    """The models that the backend serves; the one that is built in is not among them."""
+    models = default_catalogue(backend, base_url=URL, model=model, api_key=api_key).models
+    return [model for model in models if model.upstreams != (BUILTIN,)]
 
 
 def test_models_yaml_is_the_catalogue_of_the_mock_backend() -> None:
@@ -19,17 +26,31 @@ def test_models_yaml_is_the_catalogue_of_the_mock_backend() -> None:
 
 def test_models_yaml_works_without_any_variable() -> None:
     models = load_catalogue(REPOSITORY / "models.yaml", variables={})
-    assert {upstream.base_url for model in models.models for upstream in model.upstreams} == {
-        "http://127.0.0.1:8090/v1"
-    }
+    upstreams = {upstream for model in models.models for upstream in model.upstreams}
+    assert {upstream.base_url for upstream in upstreams - {BUILTIN}} == {"http://127.0.0.1:8090/v1"}
+
+
+@pytest.mark.parametrize("backend", ["mock", "ray", "vllm", "openai"])
+def test_the_built_in_model_is_there_whatever_the_backend(backend: str) -> None:
+    models = default_catalogue(backend, base_url=URL)
+    model = models.resolve(MINILM, ModelKind.EMBEDDING)
+    assert model.upstreams == (BUILTIN,)
+    assert model in models.public_models()
+    assert models.resolve(None, ModelKind.EMBEDDING).name == ("mock-embedding" if backend == "mock" else MINILM)
+    assert 0 < model.price.prefill < 0.01
 
 
 def test_the_mock_serves_every_name_as_itself() -> None:
     models = default_catalogue("mock", base_url=f"{URL}/")
-    assert [model.name for model in models.public_models()] == ["finsight-fast", "finsight-accurate", "mock-embedding"]
+    assert [model.name for model in models.public_models()] == [
+        "finsight-fast",
+        "finsight-accurate",
+        "mock-embedding",
+        MINILM,
+    ]
     assert models.resolve(None, ModelKind.CHAT).name == "finsight-fast"
     assert models.resolve(None, ModelKind.EMBEDDING).name == "mock-embedding"
-    for model in models.models:
+    for model in served("mock"):
         (upstream,) = model.upstreams
         assert (upstream.name, upstream.base_url, upstream.model) == ("mock", URL, model.name)
     assert models.default_model == "finsight-fast"
@@ -38,21 +59,17 @@ def test_the_mock_serves_every_name_as_itself() -> None:
 @pytest.mark.parametrize("backend", ["ray", "vllm"])
 def test_an_engine_serves_both_names_with_one_model(backend: str) -> None:
     models = default_catalogue(backend, base_url=URL, api_key="sk-1")
-    assert [model.name for model in models.public_models()] == ["finsight-fast", "finsight-accurate"]
-    for model in models.models:
+    assert [model.name for model in models.public_models()] == ["finsight-fast", "finsight-accurate", MINILM]
+    for model in served(backend, api_key="sk-1"):
         (upstream,) = model.upstreams
         assert (upstream.name, upstream.model, upstream.api_key) == (backend, MISTRAL, "sk-1")
         assert models.fallback_chain(model) == ()
-    with pytest.raises(NoDefaultModelError):
-        models.resolve(None, ModelKind.EMBEDDING)
 
 
 def test_an_engine_may_serve_another_model() -> None:
-    models = default_catalogue("vllm", base_url=URL, model="mine")
-    assert {upstream.model for model in models.models for upstream in model.upstreams} == {"mine"}
-    assert {model.version for model in models.models}.isdisjoint(
-        model.version for model in default_catalogue("vllm", base_url=URL).models
-    )
+    models = served("vllm", model="mine")
+    assert {upstream.model for model in models for upstream in model.upstreams} == {"mine"}
+    assert {model.version for model in models}.isdisjoint(model.version for model in served("vllm"))
 
 
 @pytest.mark.parametrize("kind", list(ModelKind))
@@ -61,9 +78,9 @@ def test_an_openai_upstream_takes_any_name(kind: ModelKind) -> None:
     model = models.resolve("gpt-9", kind)
     (upstream,) = model.upstreams
     assert (upstream.model, upstream.api_key, model.metric_label) == (None, None, "other")
-    assert models.public_models() == []
+    assert [model.name for model in models.public_models()] == [MINILM]
     with pytest.raises(NoDefaultModelError):
-        models.resolve(None, kind)
+        models.resolve(None, ModelKind.CHAT)
 
 
 def test_an_openai_upstream_with_a_model_takes_that_one_alone() -> None:
