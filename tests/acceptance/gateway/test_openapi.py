@@ -17,15 +17,19 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.acceptance.gateway.cache_tenants import ADMIN_KEY
 from tests.acceptance.gateway.processes import KEY, Gateway
 
 EXAMPLES = 100
 OPERATIONS = {
+    ("GET", "/admin/v1/cache/stats"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/readyz"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
+    ("POST", "/admin/v1/cache/explain"),
+    ("POST", "/admin/v1/cache/purge"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/embeddings"),
@@ -58,6 +62,7 @@ def cases() -> Iterator[tuple[str, str, GenerationMode]]:
 def test_an_operation_answers_as_documented(
     page: BaseSchema, gateway: Gateway, method: str, path: str, mode: GenerationMode
 ) -> None:
+    key = ADMIN_KEY if path.startswith("/admin") else KEY
     (operation,) = (one for one in operations(page) if (one.method.upper(), one.path) == (method, path))
 
     @hypothesis.settings(
@@ -69,7 +74,7 @@ def test_an_operation_answers_as_documented(
     )
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def answers_as_documented(case: Case[Any]) -> None:
-        answer = case.call(base_url=gateway.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+        answer = case.call(base_url=gateway.url, headers={"Authorization": f"Bearer {key}"}, timeout=20)
         case.validate_response(answer, checks=CHECKS)
 
     answers_as_documented()

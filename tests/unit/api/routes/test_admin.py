@@ -10,10 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.bootstrap import build
+from api.bootstrap.answer_cache import AnswerCacheServices
 from api.cache.errors import StoreError
+from api.cache.off import CacheOff
 from api.settings import Settings, setting_names
 from tests.unit.api.recording_admin import RecordingAdmin
 
@@ -41,10 +44,12 @@ async def client(admin: RecordingAdmin, monkeypatch: pytest.MonkeyPatch) -> Asyn
 def application(admin: RecordingAdmin | None, monkeypatch: pytest.MonkeyPatch, **environment: str) -> httpx.AsyncClient:
     for name in setting_names():
         monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
+    for name, value in {"SEMANTIC_CACHE_ENABLED": "false", **environment}.items():
         monkeypatch.setenv(name, value)
     settings = Settings.load(None)
-    app = create_app(settings, replace(build(settings), cache_admin=admin))
+    # Whatever the settings say, this is the cache that is administered; without a key there is nothing to build it of.
+    services = build(replace(settings, admin=settings.admin.model_copy(update={"admin_api_key": SecretStr("")})))
+    app = create_app(settings, replace(services, answer_cache=AnswerCacheServices(cache=CacheOff(), admin=admin)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway")
 
 
