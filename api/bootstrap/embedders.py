@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
 
 from api.settings import EmbedderKind, Settings
 from observability.metrics import Metrics
@@ -11,41 +11,45 @@ from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.catalogue.base import MINILM
 from serving.embedders.base import Embedder
 from serving.embedders.cached import CachedEmbedder
-from serving.embedders.minilm_onnx import MiniLMEmbedder
 from serving.embedders.on_demand import OnDemandEmbedder
-from serving.embedders.openai_http import OpenAIEmbedder
-from serving.embedders.sentence_transformers import SentenceTransformersEmbedder
 from serving.http.pool import ConnectionPool
 
 logger = logging.getLogger(__name__)
 
 
 class Embedders:
-    """The built-in model is loaded once, whoever uses it, and not before somebody does."""
+    """The built-in model is loaded once, whoever uses it; its libraries are not imported before somebody does."""
 
     def __init__(self, settings: Settings, metrics: Metrics, pool: ConnectionPool) -> None:
         self._settings = settings
         self._metrics = metrics
         self._pool = pool
-        asked = settings.embedder.embedder is EmbedderKind.ONNX
-        self.builtin: Embedder = self._on_demand(MiniLMEmbedder(_model_folder(settings)), for_questions=asked)
-        self.for_questions = CachedEmbedder(self._chosen())
+        is_chosen = settings.embedder.embedder is EmbedderKind.ONNX
+        self.builtin: Embedder = self._on_demand(self._minilm, for_questions=is_chosen)
+        self.for_questions = CachedEmbedder(
+            self.builtin if is_chosen else self._on_demand(self._other, for_questions=True)
+        )
         """With a memory for questions that come again."""
 
     async def aclose(self) -> None:
         await self.for_questions.aclose()
         await self.builtin.aclose()
 
-    def _chosen(self) -> Embedder:
+    def _minilm(self) -> Embedder:
+        from serving.embedders.minilm_onnx import MiniLMEmbedder  # noqa: PLC0415 - a tenth of a second and 40 MB
+
+        own = self._settings.embedder.embedder_model_dir
+        return MiniLMEmbedder(own or self._settings.embedded.data_dir / "models" / MINILM)
+
+    def _other(self) -> Embedder:
         chosen = self._settings.embedder
-        match chosen.embedder:
-            case EmbedderKind.ONNX:
-                return self.builtin
-            case EmbedderKind.SENTENCE_TRANSFORMERS:
-                return self._on_demand(SentenceTransformersEmbedder(model=chosen.embedder_model), for_questions=True)
-            case EmbedderKind.OPENAI:
-                server = OpenAIEmbedder(backend=self._server(), model=chosen.embedder_model)
-                return self._on_demand(server, for_questions=True)
+        if chosen.embedder is EmbedderKind.OPENAI:
+            from serving.embedders.openai_http import OpenAIEmbedder  # noqa: PLC0415 - it imports numpy
+
+            return OpenAIEmbedder(backend=self._server(), model=chosen.embedder_model)
+        from serving.embedders.sentence_transformers import SentenceTransformersEmbedder  # noqa: PLC0415 - so does this
+
+        return SentenceTransformersEmbedder(model=chosen.embedder_model)
 
     def _server(self) -> OpenAIBackend:
         chosen, upstream = self._settings.embedder, self._settings.upstream
@@ -63,7 +67,7 @@ class Embedders:
             api_key=chosen.embedder_api_key.get_secret_value().strip() or None,
         )
 
-    def _on_demand(self, embedder: Embedder, *, for_questions: bool) -> OnDemandEmbedder:
+    def _on_demand(self, make: Callable[[], Embedder], *, for_questions: bool) -> OnDemandEmbedder:
         def report(loaded: bool, reason: str) -> None:  # noqa: FBT001 - the embedder's callback signature
             if for_questions:
                 self._metrics.embedder_up.set(int(loaded))
@@ -72,9 +76,5 @@ class Embedders:
             else:
                 logger.warning("there is no embedder", extra={"embedder": embedder.name, "reason": reason})
 
-        return OnDemandEmbedder(embedder, on_change=report)
-
-
-def _model_folder(settings: Settings) -> Path:
-    own = settings.embedder.embedder_model_dir
-    return own or settings.embedded.data_dir / "models" / MINILM
+        embedder = OnDemandEmbedder(make, on_change=report)
+        return embedder

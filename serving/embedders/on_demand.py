@@ -15,10 +15,14 @@ class OnDemandEmbedder:
     """Any embedder, started once: by `start`, or by the first call, which waits for it no longer than for a vector."""
 
     def __init__(
-        self, embedder: Embedder, *, on_change: Callable[[bool, str], object], retry_s: float = RETRY_S
+        self, make: Callable[[], Embedder], *, on_change: Callable[[bool, str], object], retry_s: float = RETRY_S
     ) -> None:
-        """`on_change(loaded, reason)` is called when it is loaded, and for the first of several failures in a row."""
-        self._embedder = embedder
+        """`make` is called once, when anything is asked of it: an embedder's libraries take a while to import.
+
+        `on_change(loaded, reason)` is called when it is loaded, and for the first of several failures in a row.
+        """
+        self._make = make
+        self._made: Embedder | None = None
         self._on_change = on_change
         self._retry_s = retry_s
         self._loading: asyncio.Task[None] | None = None
@@ -61,7 +65,14 @@ class OnDemandEmbedder:
         if self._loading is not None and not self._loading.done():
             self._loading.cancel()
             await asyncio.wait([self._loading])
-        await self._embedder.aclose()
+        if self._made is not None:
+            await self._made.aclose()
+
+    @property
+    def _embedder(self) -> Embedder:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
     def _load(self) -> asyncio.Task[None]:
         """The attempt that goes on or has ended; a new one when the last has failed long enough ago."""

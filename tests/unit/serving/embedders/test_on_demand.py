@@ -56,7 +56,7 @@ class Changes(list[tuple[bool, str]]):
 
 async def test_the_first_call_loads_it_and_the_next_do_not(slow: Slow) -> None:
     changes = Changes()
-    embedder = OnDemandEmbedder(slow, on_change=changes)
+    embedder = OnDemandEmbedder(lambda: slow, on_change=changes)
     assert slow.starts == 0
     slow.may_start.set()
     assert await asyncio.gather(*(embedder.embed(["a"], timeout_s=10, bulk=bulk) for bulk in (False, True))) == [
@@ -71,7 +71,7 @@ async def test_the_first_call_loads_it_and_the_next_do_not(slow: Slow) -> None:
 
 
 async def test_nobody_waits_longer_for_it_than_for_a_vector(slow: Slow) -> None:
-    embedder = OnDemandEmbedder(slow, on_change=Changes())
+    embedder = OnDemandEmbedder(lambda: slow, on_change=Changes())
     with pytest.raises(EmbedderTimeout, match="slow is being loaded"):
         await embedder.embed(["a"], timeout_s=0.01)
     slow.may_start.set()
@@ -79,8 +79,24 @@ async def test_nobody_waits_longer_for_it_than_for_a_vector(slow: Slow) -> None:
     assert slow.starts == 1, "who has left has not stopped it"
 
 
+async def test_what_nobody_asks_for_is_not_even_made(slow: Slow) -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(slow)
+        return slow
+
+    unused = OnDemandEmbedder(make, on_change=Changes())
+    await unused.check()
+    await unused.aclose()
+    assert made == []
+    embedder = OnDemandEmbedder(make, on_change=Changes())
+    assert embedder.name == embedder.name == "slow"
+    assert made == [slow]
+
+
 async def test_what_nobody_needs_is_not_loaded_to_be_checked(slow: Slow) -> None:
-    embedder = OnDemandEmbedder(slow, on_change=Changes())
+    embedder = OnDemandEmbedder(lambda: slow, on_change=Changes())
     await embedder.check()
     assert slow.starts == 0
     slow.may_start.set()
@@ -94,7 +110,7 @@ async def test_what_nobody_needs_is_not_loaded_to_be_checked(slow: Slow) -> None
 @pytest.mark.parametrize("error", [EmbedderUnavailable("no such folder"), OSError("disk")])
 async def test_a_failure_is_said_once_and_tried_again(slow: Slow, error: Exception) -> None:
     changes = Changes()
-    embedder = OnDemandEmbedder(slow, on_change=changes, retry_s=0.0)
+    embedder = OnDemandEmbedder(lambda: slow, on_change=changes, retry_s=0.0)
     slow.may_start.set()
     slow.failures = [error, error]
     for _ in range(2):
@@ -107,7 +123,7 @@ async def test_a_failure_is_said_once_and_tried_again(slow: Slow, error: Excepti
 
 
 async def test_between_two_attempts_calls_fail_at_once(slow: Slow) -> None:
-    embedder = OnDemandEmbedder(slow, on_change=Changes(), retry_s=60.0)
+    embedder = OnDemandEmbedder(lambda: slow, on_change=Changes(), retry_s=60.0)
     slow.may_start.set()
     slow.failures = [EmbedderUnavailable("no such folder")]
     for _ in range(3):
@@ -119,9 +135,10 @@ async def test_between_two_attempts_calls_fail_at_once(slow: Slow) -> None:
 
 
 async def test_it_can_be_closed_while_it_loads(slow: Slow) -> None:
-    embedder = OnDemandEmbedder(slow, on_change=Changes())
+    embedder = OnDemandEmbedder(lambda: slow, on_change=Changes())
     starting = asyncio.create_task(embedder.start())
-    await asyncio.sleep(0)
+    while not slow.starts:
+        await asyncio.sleep(0)
     await embedder.aclose()
     assert slow.closed
     await asyncio.wait([starting])
