@@ -42,7 +42,13 @@ _READ_COLUMNS = """
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
 # The table, its columns or the extension were taken away under a connection that works.
-_LOST = (psycopg.errors.SyntaxErrorOrAccessRuleViolation, psycopg.errors.InvalidSchemaName)
+_LOST = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.InvalidSchemaName,
+)
 _T = TypeVar("_T")
 
 
@@ -183,10 +189,10 @@ class PgvectorIndex:
         found = await connection.execute(_READ_COLUMNS, (queries.table,))
         columns: dict[str, str] = dict(await found.fetchall())
         expected = {**_COLUMNS, "embedding": f"vector({self._dimensions})"}
-        if columns != expected:
-            wrong = sorted(name for name in columns.keys() | expected if columns.get(name) != expected.get(name))
+        wrong = [name for name, kind in expected.items() if columns.get(name) != kind]
+        if wrong:
             raise TableMismatchError(
-                f"the table {queries.table} has other columns than expected ({', '.join(wrong)}): drop it"
+                f"the table {queries.table} lacks or has another type for the columns {', '.join(wrong)}: drop it"
             )
 
     async def _adopt(self, connection: psycopg.AsyncConnection) -> None:

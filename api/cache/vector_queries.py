@@ -29,7 +29,7 @@ _ADD: LiteralString = """
 """
 # Up to a limit, because whoever asks wants to know only whether there are more.
 _COUNT: LiteralString = """
-    SELECT count(*) FROM (SELECT FROM {table} WHERE tenant = %s AND scope = %s LIMIT %s) AS some
+    SELECT count(*) FROM (SELECT FROM {table} WHERE tenant = %s AND scope = %s LIMIT %s) AS seen
 """
 # Materialised, so that the planner cannot walk the graph.
 _EXACT: LiteralString = """
