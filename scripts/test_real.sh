@@ -111,6 +111,8 @@ stage_cache() (
 
 stage_scaling() (
     step "scaling: compose up"
+    # The same questions are asked again and again while engines die, and each time an engine is meant.
+    export SEMANTIC_CACHE_ENABLED=false
     open_project docker-compose.scaling.yml ai-serving-scaling-test
     docker compose up --detach --wait --wait-timeout 300
     step "scaling: tests"

@@ -14,8 +14,14 @@ from tests.acceptance.conftest import Stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# One market day like the other, and one replica unless a test is about more.
-_SETTINGS = {"MODEL_BACKEND": "ray", "RAY_MARKET_HOURS": "false", "RAY_MAX_REPLICAS": "1", "WORKERS": "1"}
+# One market day like the other, one replica unless a test is about more, and every answer from an engine.
+_SETTINGS = {
+    "MODEL_BACKEND": "ray",
+    "RAY_MARKET_HOURS": "false",
+    "RAY_MAX_REPLICAS": "1",
+    "WORKERS": "1",
+    "SEMANTIC_CACHE_ENABLED": "false",
+}
 
 
 @pytest.fixture(scope="session")
