@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.gateway.cache_tenants import ADMIN_KEY, TENANTS, Tenant, ask_admin
 from tests.acceptance.gateway.processes import Engine, Gateway, eventually
+from tests.acceptance.gateway.raw_http import exchange, request
 
 if TYPE_CHECKING:
     from tests.conftest import RedisServer
@@ -34,6 +35,30 @@ def test_only_the_admin_key_opens_it_and_it_opens_nothing_else(
     with impatient.client(ADMIN_KEY) as client:
         closed = client.request(method, f"/admin/v1/cache/{action}", json={})
     assert (closed.status_code, closed.json()["error"]["code"]) == (403, "admin_api_disabled")
+
+
+SPELLINGS = [
+    "/admin/v1/cache/stats",
+    "/admin%2Fv1/cache/stats",
+    "/%61dmin/v1/cache/stats",
+    "/admin/v1/cache/stats/",
+    "/admin/v1/cache/stats?x=/v1/models",
+    "//admin/v1/cache/stats",
+    "/admin//v1/cache/stats",
+    "/admin/./v1/cache/stats",
+    "/v1/../admin/v1/cache/stats",
+    "/Admin/v1/cache/stats",
+    "/admin/v1;x/cache/stats",
+    "http://gateway/admin/v1/cache/stats",
+]
+
+
+@pytest.mark.parametrize("key", [None, "key-of-tenant-1"])
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_no_spelling_of_a_path_leads_past_the_gate(administered: Gateway, path: str, key: str | None) -> None:
+    line = f"GET {path} HTTP/1.1".encode()
+    answer = exchange(administered.port, request(line=line, key=key, content_type=None, length=None), method="GET")
+    assert answer.error()["code"] in ("invalid_api_key", "unknown_url", "invalid_http")
 
 
 def test_statistics_are_of_the_tenant_that_was_asked_about(tenant: Tenant) -> None:
