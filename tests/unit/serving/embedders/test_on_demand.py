@@ -137,8 +137,9 @@ async def test_between_two_attempts_calls_fail_at_once(slow: Slow) -> None:
 async def test_it_can_be_closed_while_it_loads(slow: Slow) -> None:
     embedder = OnDemandEmbedder(lambda: slow, on_change=Changes())
     starting = asyncio.create_task(embedder.start())
-    while not slow.starts:
+    for _ in range(5):
         await asyncio.sleep(0)
+    assert slow.starts == 1
     await embedder.aclose()
     assert slow.closed
     await asyncio.wait([starting])
