@@ -11,6 +11,7 @@ from api.cache.slots.question_frame import PLAIN, question_type
 from api.cache.slots.reading import NAME, Item, is_possessive
 
 SUPERLATIVES = frozenset({"max", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
+COMPARATIVES = frozenset({"higher", "lower", "larger", "smaller", "more", "less", "fewer", "better", "worse"})
 _RANKING = SUPERLATIVES | {"up", "down"}
 _NAMED_KINDS = ("company", "index")
 _MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative", "metrics"})
@@ -57,11 +58,12 @@ class Frame:
     @cached_property
     def is_plain(self) -> bool:
         """The figure of a company is asked for, in a way that every word order and every verb leaves the same."""
-        if self.is_ranking:
+        if self.is_ranking or self.is_choice:
             return True
         if not self.metrics or not (self.question_type in PLAIN or self._asks_for_person):
             return False
-        return bool(self.companies) or not any(item.slot in ("unknown", "synonyms") for item in self.items)
+        named = any(item.slot == "entities" for item in self.items)
+        return named or not any(item.slot in ("unknown", "synonyms") for item in self.items)
 
     @cached_property
     def is_ranking(self) -> bool:
@@ -72,6 +74,46 @@ class Frame:
         directions = {item.value for item in self.items if item.slot == "directions"}
         measured = bool(self.metrics) or bool(directions & {"up", "down"})
         return len(things) == 1 and measured and bool(directions & SUPERLATIVES) and directions <= _RANKING
+
+    @cached_property
+    def asks_for_results_day(self) -> bool:
+        """ "When does Salesforce report earnings" asks for the date of its results."""
+        says = any((item.slot, item.value) == ("carrier", "say") for item in self.items)
+        return self.question_type == "when" and says and [item.value for item in self.metrics] == ["earnings"]
+
+    @cached_property
+    def is_choice(self) -> bool:
+        """ "Which had more debt in 2023, Ford or GM?", in whichever order: two names, one measure, nothing else."""
+        if self.question_type != "which" or len(self.companies) != 2 or len(self.metrics) != 1:
+            return False
+        directions = {item.value for item in self.items if item.slot == "directions"}
+        others = [
+            item
+            for item in self.items
+            if item.slot in ("unknown", "negations", "synonyms", "connective")
+            and item.value not in ("company", "and", "or", "between")
+        ]
+        return not others and bool(directions) and directions <= COMPARATIVES | SUPERLATIVES
+
+    @cached_property
+    def has_loose_words(self) -> bool:
+        """Whether a word is there that does not just describe a metric beside it: it may be a verb, or who did it."""
+        return any(
+            item.slot in ("unknown", "synonyms") and not self.is_modifier(index)
+            for index, item in enumerate(self.items)
+        )
+
+    def is_modifier(self, index: int) -> bool:
+        """ "Widget" in "widget revenue" and in "revenue from widgets"."""
+        for item in self.items[index + 1 :]:
+            if item.slot == "metrics":
+                return True
+            if item.slot not in ("unknown", "synonyms", "basis", "soft"):
+                break
+        before = self.items[max(0, index - 2) : index]
+        return [(item.slot, item.value) for item in before[1:]] == [("preposition", "from")] and (
+            before[0].slot == "metrics" and self.lexicon.metric_kinds.get(before[0].value) == "flow"
+        )
 
     @cached_property
     def is_issuing(self) -> bool:

@@ -52,6 +52,8 @@ def judge(frame: Frame, index: int) -> Part | None:
 
 def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
+    if item.slot == "metrics" and frame.asks_for_results_day:
+        return Part("metrics", "earnings-date")
     place = frame.kind(item) if item.slot == "entities" else None
     return Part(item.slot, f"{place}:{item.value}" if place in ("geography", "segment") else item.value)
 
@@ -95,7 +97,9 @@ def _question(frame: Frame, index: int) -> Part | None:
     return Part("residual", f"question:{item.value}") if item in frame.asked[1] else None
 
 
-def _connective(frame: Frame, index: int) -> Part:
+def _connective(frame: Frame, index: int) -> Part | None:
+    if frame.is_choice:
+        return None
     return Part("residual", frame.items[index].value)
 
 
@@ -114,12 +118,18 @@ def _synonym(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
     if item.value == "company" and len(frame.companies) == 1 and not frame.is_ranking:
         before = frame.items[index - 1] if index else None
-        if before is not None and before.slot == "entities" and frame.metrics:
+        is_one = frame.words[item.start].text == frame.words[item.start].base
+        if is_one and before is not None and before.slot == "entities" and frame.metrics:
             return None
-        if item.end - item.start == 1 and (before is None or before.slot != "question"):
+        if is_one and item.end - item.start == 1 and (before is None or before.slot != "question"):
             return Part("soft", item.value)
     if item.value in ("stock", "shares") and frame.is_plain and frame.metric_kinds & {"market", "payment"}:
         return Part("soft", "stock")
+    if item.value == "company" and frame.is_choice:
+        return None
+    if item.value == "shares" and index and frame.kind(frame.items[index - 1]) == "company":
+        # "Buy Amazon shares", "buy Amazon stock"
+        return Part("residual", "stock")
     value = _with_voice(frame, index)
     word = frame.words[item.start]
     if index and frame.items[index - 1].slot == "question" and word.text != word.base:
@@ -130,6 +140,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
 
 def _carrier(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
+    if item.value == "say" and frame.asks_for_results_day:
+        return None
     if frame.is_plain and frame.question_type not in ("when", "where"):
         if item.slot == "imperative":
             carries = item.value in _IMPERATIVE_CARRIES
@@ -171,6 +183,8 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
         return True
     if item.value == "from" and after is not None and after.slot == "entities":
         return any(other.slot == "basis" and other.value == "consensus" for other in frame.items)
+    if item.value == "from" and index + 1 < len(frame.items) and frame.is_modifier(index + 1):
+        return True
     return item.value == "by" and before is not None and before.slot == "carrier" and _carrier(frame, index - 1) is None
 
 

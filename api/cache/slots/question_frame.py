@@ -16,9 +16,11 @@ PLAIN = frozenset(
 )
 
 _GIVES_WAY = frozenset({"explain", "what", "how", "list", "whether", "discuss"})
-_STRONG = frozenset({"define", "calculate", "compare", "difference", "summarise", "why", "ratio-of"})
+_STRONG = frozenset({"define", "calculate", "compare", "difference", "summarise", "why", "ratio-of", "how-many"})
 _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
+_BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
+_HEADS = frozenset({"unknown", "synonyms", "soft"})
 _START_OF_YES_NO = frozenset({"auxiliary", "modal"})
 
 
@@ -37,6 +39,8 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     ):
         first, *others = others
     others = [item for item in others if not (first.value in COMPARISONS and item.value in _GIVES_WAY)]
+    if _is_choice(first, items):
+        return "which", others
     return _settled(first, items, metric_kinds), others
 
 
@@ -49,9 +53,21 @@ def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str])
         return YES_NO
     if any(item.slot == "connective" and item.value == "vs" for item in items):
         return "compare"
-    if "person" in metric_kinds and not any(item.slot == "auxiliary" for item in items):
-        return "who"
+    if not any(item.slot == "auxiliary" for item in items):
+        for kind in metric_kinds:
+            if kind in _FOR_KIND:
+                return _FOR_KIND[kind]
     return "what" if content else "nothing"
+
+
+def _is_choice(first: Item, items: Sequence[Item]) -> bool:
+    """ "Which had more debt, Ford or GM?"."""
+    return (
+        first.value in ("which", "who")
+        and sum(item.slot == "entities" for item in items) == 2
+        and any(item.slot == "connective" and item.value in ("or", "and", "between") for item in items)
+        and any(item.slot == "directions" for item in items)
+    )
 
 
 def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
@@ -60,36 +76,36 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
         return YES_NO
     if value == "how-many":
         return "what" if metric_kinds and set(metric_kinds) <= {"count"} else "count"
+    if value in _ASKS_FOR_VALUE and _asks_which(first, items):
+        return _for_kind("which", items, metric_kinds)
+    if value in _ASKS_FOR_VALUE:
+        return _for_kind("what", items, metric_kinds)
     if not metric_kinds:
-        return _without_metric(first, items)
+        return value
     directed = {item.value for item in items if item.slot == "directions"}
     if value == "how-much" or (value == "how-fast" and directed & {"up", "down"}):
         return "what"
     if value == "how" and "change" in directed:
         return "what"
-    if value in _ASKS_FOR_VALUE or value in _FOR_KIND.values():
-        for kind in metric_kinds:
-            if kind in _FOR_KIND and value in (*_ASKS_FOR_VALUE, _FOR_KIND[kind]):
-                return _FOR_KIND[kind]
-        if value == "who" and set(metric_kinds) == {"attribute"} and any(item.value in ("is", "was") for item in items):
-            # "Who are Apple's competitors"
-            return "what"
-    if value in _ASKS_FOR_VALUE and not _asks_which(first, items):
+    return _for_kind(value, items, metric_kinds)
+
+
+def _for_kind(value: str, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
+    """ "What is the name of the CEO" asks who, "who are the competitors" asks what."""
+    for kind in metric_kinds:
+        if kind in _FOR_KIND and value in ("what", _FOR_KIND[kind]):
+            return _FOR_KIND[kind]
+    if value == "who" and set(metric_kinds) == {"attribute"} and any(item.value in ("is", "was") for item in items):
         return "what"
-    return value if value != "what" else "which"
-
-
-def _without_metric(first: Item, items: Sequence[Item]) -> str:
-    if first.value in ("what", "which"):
-        return "which" if _asks_which(first, items) else "what"
-    return "what" if first.value == "list" else first.value
+    return value
 
 
 def _asks_which(first: Item, items: Sequence[Item]) -> bool:
     """ "What segment had …" and "which segment had …", unlike "what revenue had …" and "what is …"."""
-    if first.value == "list":
+    following = [item for item in items if item.start >= first.end]
+    if first.value == "list" or not following:
         return False
-    following = next((item for item in items if item.start >= first.end), None)
-    if following is not None and first.value == "which" and following.value == "of":
+    if (first.value, following[0].value) == ("which", "of"):
         return True
-    return following is not None and following.slot in ("unknown", "synonyms", "directions", "soft", "top_n")
+    head = next((item for item in following if item.slot not in _BEFORE_A_HEAD), following[-1])
+    return head.slot in _HEADS

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from api.cache.slots.context import is_personal, stands_alone
+from api.cache.slots.figures import is_volatile, values
 from api.cache.slots.frame import Frame
 from api.cache.slots.judgement import Part
+from api.cache.slots.types import Slots
+
+_RECOGNISED = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "negations"})
 
 
-def verbatim(frame: Frame) -> list[Part]:
-    """Every word is residual, save that "a" and "an" are soft.
+def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -> Slots:
+    """Two such questions are equal only if they differ in case, punctuation, contractions and courtesy alone.
 
-    Abbreviations stay in capitals: WHO is not who, and US is not us.
+    What was recognised all the same is there for tags and for the reasons given to people.
     """
+    known = [
+        Part(item.slot, f"geography:{item.value}" if frame.kind(item) == "geography" else item.value)
+        for item in frame.items
+        if item.slot in _RECOGNISED
+    ]
+    words = _words(frame)
+    return Slots(
+        question_type=frame.question_type,
+        entities=values(known, "entities"),
+        metrics=values(known, "metrics"),
+        periods=values(known, "periods"),
+        numbers=values(known, "numbers"),
+        units=values(known, "units"),
+        currencies=values(known, "currencies"),
+        negations=values(known, "negations"),
+        ordered=True,
+        residual=values_in_order(words, "residual"),
+        soft=values_in_order(words, "soft"),
+        problems=problems,
+        in_domain=bool(frame.metrics or frame.companies),
+        volatile=is_volatile(frame, relative=relative),
+        personal=is_personal(frame.items),
+        standalone=stands_alone(frame),
+    )
+
+
+def values_in_order(parts: list[Part], slot: str) -> tuple[str, ...]:
+    return tuple(part.value for part in parts if part.slot == slot)
+
+
+def _words(frame: Frame) -> list[Part]:
+    """ "A" and "an" are soft. Abbreviations stay in capitals: WHO is not who, and US is not us."""
     whispers = any(any(map(str.islower, word.raw)) for word in frame.words)
     parts = []
     for item in frame.items:
         for word in frame.words[item.start : item.end]:
-            if word.text in ("a", "an"):
-                parts.append(Part("soft", word.text))
-            else:
-                is_abbreviation = whispers and len(word.raw) > 1 and word.raw.isupper()
-                parts.append(Part("residual", word.raw if is_abbreviation else word.text))
+            is_abbreviation = whispers and len(word.raw) > 1 and word.raw.isupper()
+            slot = "soft" if word.text in ("a", "an") else "residual"
+            parts.append(Part(slot, word.raw if is_abbreviation else word.text))
     return parts
-
-
-def slots_of(frame: Frame) -> Sequence[Part]:
-    """What was recognised all the same, for tags and for the reasons given to people."""
-    return [
-        Part(item.slot, f"geography:{item.value}" if frame.kind(item) == "geography" else item.value)
-        for item in frame.items
-        if item.slot in ("entities", "metrics", "periods", "numbers", "units", "currencies", "negations")
-    ]
