@@ -52,6 +52,7 @@ open_project() { # COMPOSE_FILE NAME
     # The second key is for tests that use up a minute's requests, the others for clients that ask without pause.
     API_KEYS=dev-key:finsight,burst-key:burst$(printf ',load-%s:load' {0..7})
     GATEWAY_PORT=$("$PYTHON" -c 'from scripts.embedded.ports import free_port; print(free_port())')
+    export ADMIN_API_KEY=admin-key-of-the-real-tests
     export API_KEYS GATEWAY_PORT API_KEY=dev-key BASE_URL=http://127.0.0.1:$GATEWAY_PORT
     trap take_project_down EXIT
     trap 'exit 130' INT TERM
