@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,12 +22,18 @@ def test_the_command_line_reaches_the_gateway_that_it_is_in(compose: Compose) ->
     assert "* periods" in compose.run("gateway", "python", "-m", "api.admin", "cache", "explain", *pair)
 
 
-def test_a_purge_reaches_redis(compose: Compose, client: httpx.Client) -> None:
+def test_a_purge_reaches_redis(compose: Compose, client: httpx.Client, eventually: Callable[..., None]) -> None:
     body = {"messages": [{"role": "user", "content": "Who audits Norvane Labs?"}], "temperature": 0}
-    assert client.post("/v1/chat/completions", json=body).status_code == 200
+
+    def status() -> str:
+        answer = client.post("/v1/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.headers["x-cache"]
+
+    eventually(lambda: status() == "exact", "the answer is stored")
     purge = ("python", "-m", "api.admin", "cache", "purge", "--tenant", "finsight", "--tag", "entity:Norvane Labs")
     assert "of finsight tagged entity:Norvane Labs" in compose.run("gateway", *purge)
-    assert client.post("/v1/chat/completions", json=body).headers["x-cache"] == "miss"
+    assert status() == "miss"
 
 
 def test_only_its_key_opens_it(base_url: str, client: httpx.Client) -> None:
