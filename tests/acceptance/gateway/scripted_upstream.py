@@ -112,7 +112,7 @@ class ScriptedUpstream:
     def _answer(self, connection: socket.socket) -> None:
         connection.settimeout(_GIVE_UP_S)
         try:
-            head, body = _request(connection)
+            head, body = read_request(connection)
             path = head.split(" ")[1]
             script = path.split("/")[1]
             if path.endswith("/models"):
@@ -124,7 +124,7 @@ class ScriptedUpstream:
             return
 
 
-def _request(connection: socket.socket) -> tuple[str, bytes]:
+def read_request(connection: socket.socket) -> tuple[str, bytes]:
     received = b""
     while b"\r\n\r\n" not in received:
         received += _more(connection)
