@@ -33,6 +33,6 @@ def prepare_embedding_model(stack: StackSettings, *, say: Callable[[str], None])
         copy(shared_embedding_model(stack.root), folder)
     except (ServiceError, OSError) as error:
         say(
-            f"{error} Starting without: the cache then knows only questions in the same words, and /v1/embeddings has "
+            f"{error} Starting without: the cache then has no semantic tier, and /v1/embeddings has "
             f"no {MINILM}. Run `make down up` to try again."
         )

@@ -38,8 +38,12 @@ ENTRY_POINTS = {"api.app", "api.__main__"}
 # the composition root and to tests. Every package that has a base.py is one, below the rooms themselves; these are
 # the others, whose protocol is elsewhere (serving/base.py) or is HTTP (mock_llm runs as a process of its own).
 IMPLEMENTATIONS = {"serving.backends", "serving.embedders", "serving.mock_llm"}
-# May use an implementation beside the composition root: what a replica is made of.
-OPEN_TO = {"serving.engines": {REPLICA_ROOT}, "serving.mock_llm": {"serving.engines.mock"}}
+# May use an implementation beside the composition root: what a replica is made of, and what measures one alone.
+OPEN_TO = {
+    "serving.engines": {REPLICA_ROOT},
+    "serving.mock_llm": {"serving.engines.mock"},
+    "serving.embedders": {"scripts.embedding_model.measure"},
+}
 OPEN_MODULES = {"base", "types", "errors"}
 # Functions that make or format what the package's base defines, the parser of a wire format that clients of all kinds
 # read, and the files that set-up makes for an implementation: they reach nothing and there is one of each.
