@@ -93,7 +93,7 @@ class RedisVectorIndex:
         removed = 0
         for name in (name.decode() for name in due):
             if removed >= limit:
-                await self._register(name, round(self._now_s() * 1000))
+                await self._register(name, 0)
                 continue
             tenant, _, scope = name.partition(" ")
             count, next_ms = await self._run(self._scripts.sweep, self._keys(tenant, scope), limit - removed)

@@ -34,8 +34,9 @@ _ALONE_S = 1.0
 # Entries that one script removes: milliseconds in which Redis serves nobody else.
 _BATCH = 200
 _MOST_BATCHES = 50
-# A sweep that takes a tenant and does not come back; and how often word of removed entries is looked for.
+# How often a tenant is swept at least: for what ended before its time, and after a sweep that did not come back.
 _REVISIT_S = 30.0
+_AT_ONCE = 0.0
 _TENANTS_A_SWEEP = 16
 # What a token of a model without a price counts for, in dollars, so that all entries can be compared.
 _TOKEN_WORTH_USD = 1e-7
@@ -108,7 +109,7 @@ class RedisEntryStore:
             outcome, has_gone, *refs = await self._run(self._scripts.store, entry.tenant, *arguments)
             evicted += _refs(entry.tenant, refs)
             if has_gone:
-                await self._register(entry.tenant, self._now_s())
+                await self._register(entry.tenant, _AT_ONCE)
             if outcome != b"full":
                 return Stored(outcome.decode(), tuple(evicted))
         # What is evicted already leaves room for the next one.
@@ -143,7 +144,7 @@ class RedisEntryStore:
         refs: list[EntryRef] = []
         for tenant in (name.decode() for name in due):
             if len(refs) >= limit:
-                await self._register(tenant, self._now_s())
+                await self._register(tenant, _AT_ONCE)
                 continue
             next_ms, *found = await self._run(self._scripts.sweep, tenant, limit - len(refs))
             refs += _refs(tenant, found)
@@ -177,6 +178,7 @@ class RedisEntryStore:
         ]
 
     async def _register(self, tenant: str, due_s: float) -> None:
+        due_s = min(due_s, self._now_s() + _REVISIT_S)
         await self._run_on(self._tenants, self._scripts.register, tenant, _ms(due_s), self._keep_ms)
 
     async def _checked(self, tenant: str, entry_id: str, answer: bytes) -> Entry | None:
@@ -195,6 +197,7 @@ class RedisEntryStore:
 
     async def _discard(self, tenant: str, entry_id: str) -> None:
         await self._run(self._scripts.discard, tenant, self._keep_ms, entry_id)
+        await self._register(tenant, _AT_ONCE)  # its vector has to go
 
     async def _run(self, script: Script, tenant: str, *arguments: Argument) -> Any:
         return await self._run_on(f"{self._prefix}:{{{tenant}}}", script, *arguments)

@@ -95,11 +95,10 @@ local function answer_of(id, keep_ms)
     return nil
   end
   local answer = mended('GET', tenant .. ':e:' .. id)
-  if not answer then
-    mend_books()
-    retire(id, keep_ms)
-  end
-  return answer or nil
+  if answer and answer ~= '' then return answer end
+  mend_books()
+  retire(id, keep_ms)
+  return nil
 end
 
 -- Greedy-dual-size-frequency: the level rises to the priority of what was evicted last, so that hits of long ago fade.

@@ -86,13 +86,13 @@ class Workplace:
 
     def store(self, *, timeout_s: float = 3.0, url: str | None = None, **options: Any) -> RedisEntryStore:
         link = self.link(timeout_s=timeout_s, url=url)
-        options = {"max_entries": 1000, "max_bytes": 10**6, "now_s": self.clock, "clock_lua": self.clock.lua} | options
-        return RedisEntryStore(link=link, **options)
+        defaults: dict[str, Any] = {"max_entries": 1000, "max_bytes": 10**6, "now_s": self.clock}
+        return RedisEntryStore(link=link, clock_lua=self.clock.lua, **defaults | options)
 
     def _note(self, connected: bool, reason: str) -> None:
         self.changes.append((connected, reason))
 
-    def keys(self, pattern: str = "cache:*") -> list[str]:
+    def redis_keys(self, pattern: str = "cache:*") -> list[str]:
         return sorted(key.decode() for key in self.client.scan_iter(pattern))
 
     async def aclose(self) -> None:

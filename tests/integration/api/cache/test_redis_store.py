@@ -98,7 +98,7 @@ async def test_redis_itself_removes_an_answer_whose_time_is_over(workplace: Work
     async with asyncio.timeout(10):
         while (await store.look_up(TENANT, keys(), None)).entry is not None:  # noqa: ASYNC110 - Redis tells nobody
             await asyncio.sleep(0.02)
-    assert workplace.keys("cache:*:[excf]:*") == []
+    assert workplace.redis_keys("cache:*:[excf]:*") == []
 
 
 async def test_what_is_over_before_it_is_stored_is_not(workplace: Workplace) -> None:
