@@ -257,5 +257,6 @@ _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {
     "pronoun": _pronoun,
     "question": _question,
     "soft": _soft,
+    "stop": _nothing,
     "synonyms": _synonym,
 }

@@ -73,7 +73,7 @@ class Lexicon:
             for entry in file.names
             if entry.section != "ticker_words"
             for phrase in _phrases(entry, ticker_words)
-            if (problem := self._add(phrase)) is not None
+            if (problem := self._add(phrase, entry)) is not None
         ]
         if problems:
             raise LexiconError(tuple(problems))
@@ -99,15 +99,14 @@ class Lexicon:
                 if _is_at(phrase.words, [other.base for other in words[start : start + len(phrase.words)]]):
                     yield Match(start, start + len(phrase.words), phrase)
 
-    def _add(self, phrase: Phrase) -> str | None:
+    def _add(self, phrase: Phrase, entry: NameEntry) -> str | None:
         is_name = phrase.slot == "entities"
         known = self._seen.setdefault((is_name, phrase.words), phrase)
         if known is not phrase:
             same = (known.slot, known.value) == (phrase.slot, phrase.value)
-            shown = " ".join(phrase.words)
-            return (
-                None if same else f"{phrase.where}: {shown!r} means {known.slot}.{known.value} already ({known.where})"
-            )
+            if same:
+                return None
+            return f"{entry.where}: {entry.name!r} means {known.slot}.{known.value} already ({known.where})"
         (self._names if is_name else self._terms).setdefault(phrase.words[0], []).append(phrase)
         return None
 

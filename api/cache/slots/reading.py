@@ -58,7 +58,7 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     capitals = _capitals(words, every_match)
     matches, problems = _well_written(every_match, words, capitals)
     spans, relative = _numbers(tokens, words, matches, problems)
-    chosen = _longest(matches, spans)
+    chosen = _longest(matches, spans, words)
     owned = {index for item in chosen for index in range(item.start, item.end)}
     unknown = [Item(index, index + 1, UNKNOWN, word.text) for index, word in enumerate(words) if index not in owned]
     items = sorted([*chosen, *unknown])
@@ -157,11 +157,15 @@ def _numbers(
     return [Item(starts[span.start], ends[span.end - 1], span.slot, span.value) for span in spans], periods.relative
 
 
-def _longest(matches: Sequence[Match], spans: Sequence[Item]) -> list[Item]:
-    """Without overlaps: the longer first, then periods and numbers, names, terms, and whatever begins earlier."""
+def _longest(matches: Sequence[Match], spans: Sequence[Item], words: Sequence[Word]) -> list[Item]:
+    """Without overlaps: the longer first; of two as long a name in capitals (BP is no unit), a period or number, a
+    name, a term.
+    """
     candidates = [(-(item.end - item.start), 0, item) for item in spans]
     for start, end, phrase in matches:
-        rank = 1 if phrase.slot == "entities" else 2
+        rank = 2
+        if phrase.slot == "entities":
+            rank = -1 if words[start].raw[:2].isupper() else 1
         candidates.append((start - end, rank, Item(start, end, phrase.slot, phrase.value)))
     candidates.sort()
     owned: set[int] = set()

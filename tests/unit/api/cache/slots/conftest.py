@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from api.cache.slots.lexicon import Lexicon
+from api.cache.slots.parser import SlotParser
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    return Lexicon.load()
+
+
+@pytest.fixture(scope="session")
+def parser(lexicon: Lexicon) -> SlotParser:
+    return SlotParser(lexicon)
