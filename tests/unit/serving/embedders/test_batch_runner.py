@@ -155,7 +155,7 @@ async def test_closing_tells_who_waits(runner: BatchRunner, model: Model) -> Non
     await asyncio.sleep(0)
     await runner.aclose()
     outcomes = await asyncio.gather(running, waiting, later, return_exceptions=True)
-    assert outcomes[:2] == [[b"running"], [b"waiting"]]  # one batch, which was under way
+    assert list(outcomes[:2]) == [[b"running"], [b"waiting"]]  # one batch, which was under way
     assert isinstance(outcomes[2], EmbedderUnavailable)
     with pytest.raises(EmbedderUnavailable, match="letters is closed"):
         await ask(runner, "after")
