@@ -58,9 +58,8 @@ _TOKEN = re.compile(
 )
 _OPERATORS = frozenset({"+", "*", "/", "^", "=", "<", ">", "==", "!=", "<=", ">="})
 
-_IS = frozenset(
-    {"what", "who", "where", "when", "why", "how", "which", "that", "there", "here", "it", "he", "she", "this"}
-)
+_QUESTION_WORDS = frozenset({"what", "who", "where", "when", "why", "how", "which"})
+_IS = _QUESTION_WORDS | {"that", "there", "here", "it", "he", "she", "this"}
 _BEFORE_NOT = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
 _ENDINGS = {"'re": "are", "'ll": "will", "'ve": "have", "'m": "am", "'d": "would"}
 _WHOLE = {"cannot": ("can", "not"), "let's": ("let", "us"), "im": ("i", "am"), "ive": ("i", "have")} | {
@@ -140,7 +139,8 @@ def _words(text: str, raw: str) -> Iterator[Token]:
         yield from _possessive_or_is(text, stem, raw)
     elif stem and apostrophe + ending in _ENDINGS:
         yield Token(stem, raw)
-        yield Token(_ENDINGS[apostrophe + ending], raw)
+        # "what'd it earn" asks what it did, "I'd like" what one would: after a question word either may be meant.
+        yield Token("'d" if ending == "d" and stem in _QUESTION_WORDS else _ENDINGS[apostrophe + ending], raw)
     else:
         yield Token(text, raw)
 

@@ -38,6 +38,7 @@ def test_an_abbreviation_keeps_its_inner_dots_alone() -> None:
         ("whats thats cannot", "what is that is can not"),
         ("they're we've I'm she'll I'd let's", "they are we have i am she will i would let us"),
         ("its lets id", "its lets id"),
+        ("what'd how'd they'd", "what 'd how 'd they would"),
     ],
 )
 def test_contractions_become_their_words(question: str, words: str) -> None:
