@@ -70,11 +70,11 @@ def _parse() -> argparse.Namespace:
         help="a Redis 8 that runs, to be measured too, such as redis://127.0.0.1:6390/9: an empty database",
     )
     parser.add_argument("--pairs", type=Path, action="append", help="a file of pairs (default: all of bench's own)")
-    parser.add_argument("--speed", type=float, default=360, help="how many times as fast the stream runs (%(default)s)")
+    parser.add_argument("--speed", type=float, default=720, help="how many times as fast the stream runs (%(default)s)")
     parser.add_argument("--questions", type=int, default=4_000, help="questions of the stream (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="entries to measure at")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each size (%(default)s)")
-    parser.add_argument("--probes", type=int, default=60, help="stored questions of each round (%(default)s)")
+    parser.add_argument("--probes", type=int, default=100, help="stored questions of each round (%(default)s)")
     parser.add_argument("--requests", type=int, default=10_000, help="requests across scopes (%(default)s)")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results (bench/results)")
     parser.add_argument("--keep", action="store_true", help="keep the logs of what was measured, and say where")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -166,6 +166,16 @@ async def connected(*, port: int, key: str, connections: int = 1) -> AsyncIterat
     finally:
         for connection in opened:
             connection.close()
+
+
+async def together(asking: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of them until they end. Raises the first LoadError as itself, and ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in asking:
+                group.create_task(one)
+    except* LoadError as failed:
+        raise LoadError(str(failed.exceptions[0])) from failed
 
 
 def _content(body: bytes, *, streamed: bool) -> str:

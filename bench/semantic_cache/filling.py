@@ -72,8 +72,9 @@ def probes() -> Iterator[Probe]:
             rephrased=(
                 f"Please tell me the {measure} of {company} in {period}.",
                 f"In {quarter}Q{year % 100}, how high was the {measure} of {company}?",
-                f"What {measure} did {company} show in its report for {period}?",
-                f"What figure did {company} publish as {measure} for {period}?",
+                # Nothing differs but words that say little: no key is the same, and the guard agrees.
+                f"What was {company}'s exact {measure} in {period}?",
+                f"What was the precise {measure} of {company} in {period}?",
             ),
             absent=f"What was {company}'s {measure} in Q{quarter % 4 + 1} {year}?",
         )

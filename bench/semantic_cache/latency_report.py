@@ -13,7 +13,7 @@ from bench.semantic_cache.latency import OFF, Level, Result
 from bench.semantic_cache.published import Published, csv_text
 from bench.tables import number, spread, table
 
-_TIERS = (OFF, *HITS, "miss")
+_TIERS = (OFF, *HITS, "miss", "bypass")
 _GOALS_MS = {"exact": 1.0, "canonical": 2.0, "semantic": 5.0}
 _P99_MS = 8.0
 _MISS_MS = 5.0
@@ -25,14 +25,14 @@ def publish(results: Sequence[Result], *, rounds: int, questions: int) -> Publis
     figures = [figure for result in results for figure in _figures(result)]
     parts = []
     for result in results:
-        parts += [f"## {result.backend}", _tier_table(result), "### Memory", _memory_table(result)]
+        parts += [f"## {result.backend}", _tier_table(result), _part_table(result), "### Memory", _memory_table(result)]
     report = Report(
         title="Latency and memory of the semantic cache",
         how=(
             f"One connection, {rounds} rounds of {questions} stored questions, each asked with the cache off, exactly, "
-            "in other words, and as one that nobody has asked, in turn. Milliseconds from the request's first byte to "
-            "the answer's last, as the client sees them; `look-up` is the gateway's own measure of its part, a mean. "
-            "The engine answers at once."
+            "in other words, and as one that nobody has asked, without pause. Milliseconds from the request's first "
+            "byte to the answer's last, as the client sees them; `look-up` is the gateway's own measure of its part, "
+            "a mean. The engine answers at once."
         ),
         figures=figures,
         parts=parts,
@@ -95,10 +95,23 @@ def _tier_table(result: Result) -> str:
                     str(len(samples)),
                     spread(_medians_ms(level, tier)),
                     number(percentile(samples, 0.99)),
-                    "" if look_up is None else number(look_up),
+                    _mean(look_up),
                 ]
             )
     return table(["entries", "answered by", "questions", "p50", "p99", "look-up"], rows)
+
+
+def _part_table(result: Result) -> str:
+    names = sorted({name for level in result.levels for name in level.parts})
+    rows = [
+        [f"{level.entries:,}", *(_mean(level.parts[name].mean_ms if name in level.parts else None) for name in names)]
+        for level in result.levels
+    ]
+    return table(["entries", *(f"{name} (ms, mean)" for name in names)], rows)
+
+
+def _mean(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else number(milliseconds)
 
 
 def _memory_table(result: Result) -> str:
@@ -134,6 +147,7 @@ def _raw(result: Result) -> dict[str, Any]:
                 "footprint": level.footprint,
                 "filled_per_s": level.filled_per_s,
                 "look_up_mean_ms": {tier: found.mean_ms for tier, found in level.look_ups.items()},
+                "part_mean_ms": {part: found.mean_ms for part, found in level.parts.items()},
                 "p50_ms": {tier: _medians_ms(level, tier) for tier in _TIERS},
             }
             for level in result.levels

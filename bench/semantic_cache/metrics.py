@@ -1,23 +1,19 @@
-"""What the gateway's own metrics say about its look-ups. Pure."""
+"""What the gateway's own metrics say about the time that its cache takes. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_SAMPLE = re.compile(r'^gateway_cache_lookup_seconds_(sum|count)\{[^}]*status="(\w+)"[^}]*\} (\S+)$', re.MULTILINE)
+LOOK_UPS = "gateway_cache_lookup_seconds", "status"
+PARTS = "gateway_cache_part_seconds", "part"
+"""Histograms, and the label by which their figures are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookUps:
+class Spent:
     count: int
     seconds: float
-
-    def since(self, before: LookUps | None) -> LookUps:
-        """What came after `before`."""
-        if before is None:
-            return self
-        return LookUps(count=self.count - before.count, seconds=self.seconds - before.seconds)
 
     @property
     def mean_ms(self) -> float | None:
@@ -25,9 +21,21 @@ class LookUps:
         return self.seconds / self.count * 1e3 if self.count else None
 
 
-def look_ups(exposition: str) -> dict[str, LookUps]:
-    """By status, from Prometheus' text format."""
-    found: dict[str, dict[str, float]] = {}
-    for part, status, value in _SAMPLE.findall(exposition):
-        found.setdefault(status, {"sum": 0.0, "count": 0.0})[part] += float(value)
-    return {status: LookUps(count=int(parts["count"]), seconds=parts["sum"]) for status, parts in sorted(found.items())}
+def spent(histogram: tuple[str, str], before: str, after: str) -> dict[str, Spent]:
+    """What came between two expositions in Prometheus' text format, by the value of the label."""
+    earlier = _totals(histogram, before)
+    return {
+        value: Spent(count=int(count - earlier.get(value, (0, 0))[0]), seconds=seconds - earlier.get(value, (0, 0))[1])
+        for value, (count, seconds) in sorted(_totals(histogram, after).items())
+    }
+
+
+def _totals(histogram: tuple[str, str], exposition: str) -> dict[str, tuple[float, float]]:
+    """Count and seconds by the value of the label, whatever the other labels."""
+    name, label = histogram
+    sample = re.compile(rf'^{name}_(sum|count)\{{[^}}]*{label}="(\w+)"[^}}]*\}} (\S+)$', re.MULTILINE)
+    found: dict[str, tuple[float, float]] = {}
+    for kind, value, number in sample.findall(exposition):
+        count, seconds = found.get(value, (0.0, 0.0))
+        found[value] = (count + float(number), seconds) if kind == "count" else (count, seconds + float(number))
+    return found

@@ -66,6 +66,8 @@ async def run(pairs: Sequence[Pair], *, port: int, name: str, progress: Callable
             check_firsts(firsts)
             await asyncio.sleep(_STORED_AFTER_S)
             seconds = await _ask_all(client, [pair.b for pair in batch], scopes)
+            # What was there to be served all the time: else a miss would prove nothing.
+            check_stored(await _ask_all(client, [pair.a for pair in batch], scopes), firsts)
             for pair, first, second in zip(batch, firsts, seconds, strict=True):
                 check_second(pair, first, second)
                 outcomes.append(Outcome(pair=pair, tier=second.tier))
@@ -86,6 +88,12 @@ def check_firsts(answers: Sequence[Answer]) -> None:
     found = Counter(answer.tier for answer in answers)
     if set(found) - {"miss", "bypass"}:
         raise LoadError(f"the first question of a fresh scope was not answered by the engine: {dict(found)}")
+
+
+def check_stored(again: Sequence[Answer], firsts: Sequence[Answer]) -> None:
+    for answer, first in zip(again, firsts, strict=True):
+        if (answer.tier, answer.call) != ("exact", first.call):
+            raise LoadError(f"the answer to {first.question!r} was not there any more: {answer.tier}")
 
 
 def check_second(pair: Pair, first: Answer, second: Answer) -> None:

@@ -6,6 +6,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Backend:
     name: str
     stores: Stores
     index: str
-    """What `SEMANTIC_CACHE_INDEX` is set to."""
+    """What the gateway must choose by itself, as `/readyz` says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,6 @@ def running_gateway(
         settings={
             "API_KEYS": ",".join(f"{key}:{tenant}" for key, tenant in keys.items()),
             "SEMANTIC_CACHE_ENABLED": "true",
-            "SEMANTIC_CACHE_INDEX": backend.index,
             "SEMANTIC_CACHE_SECRET": secrets.token_hex(16),
             # An audit compares two answers; the echoing engine never says the same twice.
             "SEMANTIC_CACHE_AUDIT_SHARE": "0",
@@ -111,6 +111,8 @@ def running_gateway(
     command = replace(command, name=f"gateway-{port}")
     with Child(command, cores=cores.server) as gateway:
         gateway.await_ready(f"http://127.0.0.1:{port}/v1/models", key=KEY, timeout_s=_READY_TIMEOUT_S)
+        if command.environment["SEMANTIC_CACHE_ENABLED"] == "true":
+            _await_index(gateway, port, backend)
         try:
             yield Platform(port=port, engine_port=engine_port, gateway=gateway)
         except LoadError as error:
@@ -141,9 +143,25 @@ def redis8_backend(url: str, *, stores: Stores) -> Iterator[Backend]:
             raise ProcessError(f"the Redis that --redis8-url names is {version} and has no vector sets") from None
         try:
             major, minor, *_ = version.split(".")
-            yield Backend(name=f"Redis {major}.{minor}", stores=replace(stores, redis_url=url), index="redis")
+            yield Backend(
+                name=f"Redis {major}.{minor}", stores=replace(stores, redis_url=url), index="redis-vector-sets"
+            )
         finally:
             client.flushdb()
+
+
+def _await_index(gateway: Child, port: int, backend: Backend) -> None:
+    """A gateway serves before its cache has found its parts. Raises ProcessError."""
+    deadline = time.monotonic() + _READY_TIMEOUT_S
+    found: Mapping[str, str] = {}
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            report = json.load(answer)
+        found = report["cache"]
+        if report["status"] == "ready" and found["index"] == backend.index:
+            return
+        time.sleep(0.2)
+    raise ProcessError(f"the gateway's index is not {backend.index}: {found}\n{gateway.log_tail()}")
 
 
 def ensure_model() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.gateway import KEY
 from bench.load import LoadError
-from bench.semantic_cache.client import Answer, Client, chat, connected
+from bench.semantic_cache.client import Answer, Client, chat, connected, together
 from bench.semantic_cache.engine import MODEL
 from bench.semantic_cache.timeline import Question, Traffic
 
@@ -16,7 +16,7 @@ _CONNECTIONS = 32
 _SYSTEM = "You are FinSight, an assistant for analysts. Answer from the filings, with the figure, its unit and period."
 _DRAWN_TEMPERATURE = 0.9
 # Until an answer has been stored and its time begins; in seconds of the run, not of the stream.
-_STORING_S = 0.3
+_STORING_S = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +56,16 @@ async def run(
     async with connected(port=port, key=KEY, connections=_CONNECTIONS) as client:
         began_s = loop.time()
 
-        async def one(question: Question) -> None:
-            answer = await _ask(client, question)
-            outcomes.append(_outcome(question, answer, intent_of, traffic, speed))
+        async def one(number: int, question: Question) -> None:
+            due_s = began_s + question.at_s / speed
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            if loop.time() - due_s > 1:
+                raise LoadError(f"the load generator is {loop.time() - due_s:.1f} s late: lower --speed")
+            if number % 500 == 0:
+                progress(f"stream: {number} of {len(asked)}, hour {question.at_s / 3600:.1f}")
+            outcomes.append(_outcome(question, await _ask(client, question), intent_of, traffic, speed))
 
-        async with asyncio.TaskGroup() as group:
-            for number, question in enumerate(asked):
-                due_s = began_s + question.at_s / speed
-                await asyncio.sleep(max(0.0, due_s - loop.time()))
-                if loop.time() - due_s > 1:
-                    raise LoadError(f"the load generator is {loop.time() - due_s:.1f} s late: lower --speed")
-                group.create_task(one(question))
-                if number % 500 == 0:
-                    progress(f"stream: {number} of {len(asked)}, hour {question.at_s / 3600:.1f}")
+        await together(one(number, question) for number, question in enumerate(asked))
     return sorted(outcomes, key=lambda outcome: outcome.question.at_s)
 
 

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from bench.load import LoadError
-from bench.semantic_cache.client import Client, chat, connected, read_content
+from bench.semantic_cache.client import Client, chat, connected, read_content, together
 from bench.semantic_cache.engine import EchoEngine
 from scripts.embedded.ports import free_port
 
@@ -64,6 +64,23 @@ async def test_a_port_where_nobody_listens() -> None:
     with pytest.raises(LoadError, match="refused connection 1"):
         async with connected(port=free_port(), key="k"):
             pass
+
+
+async def test_the_first_that_fails_ends_the_others_and_is_told_as_it_is() -> None:
+    ended = asyncio.Event()
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def fails() -> None:
+        raise LoadError("status 500")
+
+    with pytest.raises(LoadError, match=r"^status 500$"):
+        await together([waits(), fails()])
+    assert ended.is_set()
 
 
 def test_an_answer_of_another_engine_is_none() -> None:

@@ -14,7 +14,7 @@ from bench.load import LoadError
 from bench.semantic_cache import pairs
 from bench.semantic_cache.client import Answer
 from bench.semantic_cache.filling import companies, fillers, probes
-from bench.semantic_cache.metrics import LookUps, look_ups
+from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, spent
 from bench.semantic_cache.pairs import Outcome, Pair
 from bench.semantic_cache.scopes import SYSTEM, Scope, Scopes
 from bench.semantic_cache.servers import OTHER_KEYS
@@ -96,10 +96,17 @@ def test_a_header_that_belies_the_answer_ends_the_run() -> None:
         pairs.check_second(pair, first, answer("miss", call=1, question="a"))
     with pytest.raises(LoadError, match="was not answered by the engine"):
         pairs.check_firsts([answer("exact", call=1, question="a")])
+    pairs.check_stored([answer("exact", call=1, question="a")], [first])
+    for lost in (answer("miss", call=3, question="a"), answer("exact", call=3, question="a")):
+        with pytest.raises(LoadError, match="was not there any more"):
+            pairs.check_stored([lost], [first])
 
 
-def test_the_gateways_own_figures_are_read_from_its_metrics() -> None:
-    text = textwrap.dedent(
+def test_the_gateways_own_figures_are_the_growth_of_its_metrics() -> None:
+    before = (
+        'gateway_cache_lookup_seconds_sum{status="miss"} 0.1\ngateway_cache_lookup_seconds_count{status="miss"} 50.0\n'
+    )
+    after = textwrap.dedent(
         """\
         # HELP gateway_cache_lookup_seconds What a look-up took.
         gateway_cache_lookup_seconds_bucket{le="0.001",status="exact"} 3.0
@@ -107,11 +114,13 @@ def test_the_gateways_own_figures_are_read_from_its_metrics() -> None:
         gateway_cache_lookup_seconds_count{status="exact"} 4.0
         gateway_cache_lookup_seconds_sum{status="miss"} 0.5
         gateway_cache_lookup_seconds_count{status="miss"} 100.0
+        gateway_cache_part_seconds_sum{part="embedder"} 0.2
+        gateway_cache_part_seconds_count{part="embedder"} 100.0
         """
     )
-    found = look_ups(text)
-    assert found == {"exact": LookUps(count=4, seconds=0.004), "miss": LookUps(count=100, seconds=0.5)}
-    assert found["miss"].since(LookUps(count=50, seconds=0.1)).mean_ms == pytest.approx(8)
-    assert found["exact"].since(None).mean_ms == pytest.approx(1)
-    assert LookUps(count=0, seconds=0).mean_ms is None
-    assert look_ups("") == {}
+    found = spent(LOOK_UPS, before, after)
+    assert found == {"exact": Spent(count=4, seconds=0.004), "miss": Spent(count=50, seconds=0.4)}
+    assert found["miss"].mean_ms == pytest.approx(8)
+    assert spent(PARTS, before, after)["embedder"].mean_ms == pytest.approx(2)
+    assert Spent(count=0, seconds=0).mean_ms is None
+    assert spent(LOOK_UPS, "", "") == {}

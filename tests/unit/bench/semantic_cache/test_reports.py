@@ -16,7 +16,7 @@ from bench.semantic_cache.footprint import Footprint
 from bench.semantic_cache.intents import Intent
 from bench.semantic_cache.isolation import Expiry, Flights, Fuzzed
 from bench.semantic_cache.latency import Level, Result, Round
-from bench.semantic_cache.metrics import LookUps
+from bench.semantic_cache.metrics import Spent
 from bench.semantic_cache.pairs import Outcome, Pair
 from bench.semantic_cache.published import Published
 from bench.semantic_cache.stream import Outcome as Asked
@@ -102,7 +102,8 @@ def level(entries: int, *, semantic_ms: float, miss_ms: float) -> Level:
         entries=entries,
         rounds=[one, one],
         footprint=Footprint(redis=1_000 + 2_000 * entries, postgres=500 * entries),
-        look_ups={"exact": LookUps(count=6, seconds=0.003)},
+        look_ups={"exact": Spent(count=6, seconds=0.003)},
+        parts={"embedder": Spent(count=10, seconds=0.0217)},
         filled_per_s=300.0,
     )
 
@@ -124,6 +125,7 @@ def test_memory_is_told_for_each_entry() -> None:
     )
     published = latency_report.publish([result], rounds=2, questions=3)
     assert any("2,000" in part and "500" in part for part in published.report.parts)
+    assert any("embedder (ms, mean)" in part and "2.17" in part for part in published.report.parts)
 
 
 def held(*, cross_hits: tuple[str, ...] = (), late_hits: int = 0, calls: int = 1) -> Published:
