@@ -107,7 +107,8 @@ stage_cache() (
         redis:8 redis-server --dir /data --appendonly yes --save '' --protected-mode no >/dev/null
     step "cache: tests"
     tests tests/real/cache tests/integration/api/cache
-    "$PYTHON" -m pytest -m "not real" -q tests/integration/api/cache tests/acceptance/gateway/test_semantic_cache*.py
+    "$PYTHON" -m pytest -m "not real" -q tests/integration/api/cache \
+        tests/acceptance/gateway/test_semantic_cache*.py tests/acceptance/gateway/test_admin_*.py
 )
 
 stage_scaling() (
