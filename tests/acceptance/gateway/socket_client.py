@@ -80,8 +80,11 @@ class Socket:
             events.append(await self.event())
         return Answered(events)
 
-    async def ask(self, body: Any, request_id: str | None = None) -> Answered:
-        await self.request(body, request_id)
+    async def ask(self, body: Any, request_id: str | None = None, *, headers: dict[str, str] | None = None) -> Answered:
+        if headers is None:
+            await self.request(body, request_id)
+        else:
+            await self.send({"type": "request", "body": body, "headers": headers})
         return await self.rest()
 
     async def collect(self, *request_ids: str) -> list[Answered]:
