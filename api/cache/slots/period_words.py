@@ -2,7 +2,7 @@
 
 Y y  a year: 2024, '24               N d O  5, 5th, first..fourth          n    a number in words
 F C g  fiscal, calendar, financial   Q q  Q3, quarter    H J h  H1, 1H, half    K  9M
-M    a month    W  a weekday         r m w D  year, month, week, day       I    a whole date
+M    a month    W  a weekday         r m w D  year, month, week, day or decade     I    a whole date
 E S e x  end, start, early, ended    L R G  last, today, ago               o i t a u z  of, in, the, as, full, date
 f j T A v V  from, between, to, and, or, versus    s  since    -  a dash    .  anything else    !  not understood
 """
@@ -47,6 +47,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("month", "months"), ("m", "month")),
     **dict.fromkeys(("week", "weeks"), ("w", "week")),
     **dict.fromkeys(("day", "days"), ("D", "day")),
+    **dict.fromkeys(("decade", "decades"), ("D", "decade")),
     **dict.fromkeys(("end", "close"), ("E", "end")),
     **dict.fromkeys(("start", "beginning"), ("S", "start")),
     **{word: ("e", word) for word in ("early", "mid", "late", "middle")},

@@ -56,7 +56,6 @@ _PHRASE = re.compile(
 )
 _RELATIVE = frozenset({"of_last", "last", "to_date", "ago", "day", "bare", "ends", "word"})
 _SIGNS_OF_NOW = frozenset({"last", "latest", "next"})
-_SINGLE = {"r": "year", "q": "quarter", "m": "month", "w": "week", "D": "day", "h": "half", "M": "month", "W": ""}
 
 # A number of these, and no year: "how many have 2000 employees" must not meet "in 2000".
 _NOT_AFTER_A_YEAR = frozenset(
@@ -65,7 +64,7 @@ _NOT_AFTER_A_YEAR = frozenset(
     km meters metres kg tons tonnes barrels gallons employees people workers persons points times units words tokens
     calories items rows lines vehicles cars""".split()  # noqa: SIM905 -- a list of 60 words reads best as text
 )
-_NOT_BEFORE_A_YEAR = frozenset({"than", "least", "most", "exactly", "top", "bottom", "$", "#", "no.", "number"})
+_NOT_BEFORE_A_YEAR = frozenset({"least", "most", "exactly", "top", "bottom", "$", "#", "no.", "number"})
 
 
 class PeriodFindings(NamedTuple):
@@ -128,9 +127,11 @@ def _latest(words: Sequence[Word], codes: str, phrases: Sequence[Phrase]) -> lis
 
 
 def _is_a_year(tokens: Sequence[Token], index: int) -> bool:
-    before = tokens[index - 1].text if index else ""
+    """ "more than 2000" counts something, "better than 2022" compares years."""
+    earlier, before = ("", "", *(token.text for token in tokens[max(0, index - 2) : index]))[-2:]
     after = tokens[index + 1].text if index + 1 < len(tokens) else ""
-    return before not in _NOT_BEFORE_A_YEAR and after not in _NOT_AFTER_A_YEAR
+    counts = before in _NOT_BEFORE_A_YEAR or (before == "than" and earlier in ("more", "less", "fewer"))
+    return not counts and after not in _NOT_AFTER_A_YEAR
 
 
 def _not_understood(tokens: Sequence[Token], start: int, end: int) -> str:
@@ -277,7 +278,5 @@ def _last_value(found: Sequence[Word]) -> str | None:
         return "TTM"
     if which == "next" and (count, unit.code) == ("12", "m") and not basis:
         return "NTM"
-    name = f"{unit.value}" if unit.code == "W" else _SINGLE[unit.code]
-    if unit.code == "M":
-        name = f"month-{int(unit.value):02}"
+    name = f"month-{int(unit.value):02}" if unit.code == "M" else unit.value
     return "-".join(part for part in (which, count, basis, name) if part)

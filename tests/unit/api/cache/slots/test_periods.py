@@ -95,6 +95,7 @@ def test_points_ranges_and_spans_of_time(question: str, value: str) -> None:
         ("previous fiscal year", "previous-FY-year"),
         ("past 12 months", "past-12-month"),
         ("last five years", "last-5-year"),
+        ("past decade", "past-decade"),
         ("last twelve months", "TTM"),
         ("trailing 12 months", "TTM"),
         ("TTM", "TTM"),
@@ -136,6 +137,7 @@ def test_several_quarters_share_the_year_that_is_said_once() -> None:
 def test_the_order_of_mention_is_kept() -> None:
     assert values("2023 and 2022") == ["2023", "2022"]
     assert values("from 2023 to 2022") == ["2023..2022"]
+    assert values("was 2023 better than 2022") == ["2023", "2022"]
 
 
 @pytest.mark.parametrize(
