@@ -3,13 +3,15 @@
 -- now_ms    set by what stands before this
 -- KEYS[1]   a vector set; its elements are called 'ID@EXPIRY', expiry in ms
 -- KEYS[2]   id -> expiry of each of them
--- Both end with the last element's time, and one without the other is nothing.
+-- Both end with the last element's time. When they do not agree, they are begun anew.
 
 local vectors, expiries = KEYS[1], KEYS[2]
 
 local function kind_of(key) return redis.call('TYPE', key).ok end
 
-if kind_of(vectors) ~= 'vectorset' or kind_of(expiries) ~= 'zset' then redis.call('UNLINK', vectors, expiries) end
+local agree = kind_of(vectors) == 'vectorset' and kind_of(expiries) == 'zset'
+  and redis.call('VCARD', vectors) == redis.call('ZCARD', expiries)
+if not agree then redis.call('UNLINK', vectors, expiries) end
 
 local function remove(id)
   local expiry = redis.call('ZSCORE', expiries, id)

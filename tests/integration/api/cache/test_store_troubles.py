@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -149,6 +150,7 @@ async def test_a_corrupt_entry_is_a_miss_and_removed(workplace: Workplace, garba
     found = await store.look_up(TENANT, keys(), flight)
     assert (found.entry, found.status, found.flight) == (None, CacheStatus.MISS, FlightState.LEADING)
     assert not workplace.client.exists(f"cache:{{{TENANT}}}:e:{stored.id}", f"cache:{{{TENANT}}}:x:exact q")
+    workplace.clock.advance(31)
     assert await store.expired(limit=10) == refs(stored)
     workplace.client.set(f"cache:{{{TENANT}}}:e:{sound.id}", garbage)
     assert await store.fetch(TENANT, [sound.id]) == [None]
@@ -181,10 +183,10 @@ async def test_keys_of_the_wrong_type_cost_answers_and_are_mended(workplace: Wor
     store = workplace.store()
     await store.store(entry(tags=("entity:apple",)), generation=0)
     key = f"cache:{{{TENANT}}}:{name}"
-    workplace.client.delete(key)
-    {"string": workplace.client.set, "list": workplace.client.rpush, "set": workplace.client.sadd}[kind](
-        key, "nonsense"
-    )
+    client = workplace.client
+    client.delete(key)
+    write: dict[str, Callable[[str, str], Any]] = {"string": client.set, "list": client.rpush, "set": client.sadd}
+    write[kind](key, "nonsense")
     flight = FlightRequest(Flight("flight", "holder"), 30)
     await store.look_up(TENANT, LookUpKeys("unheard", keys().canonical), flight)
     new = entry(tags=("entity:apple",))
