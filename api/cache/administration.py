@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from api.cache.base import EntryStore, VectorIndex
-from api.cache.errors import VectorIndexError
+from api.cache.errors import UnknownTenantError, VectorIndexError
 from api.cache.explain import Explainer
 from api.cache.types import EntryRef, Explanation, PurgeRequest, PurgeResult, TenantStats
 
@@ -78,10 +78,11 @@ class CacheAdministration:
         return True
 
     def _refuse_unknown(self, tenant: str) -> None:
-        """A typing error must not look like a cache that was empty. Raises LookupError."""
+        """A typing error must not look like a cache that was empty. Raises UnknownTenantError."""
         if tenant not in self._tenants:
             named = ", ".join(self._tenants)
-            raise LookupError(f"No tenant {tenant!r} has a key or an answer in the cache; API_KEYS names {named}.")
+            text = f"No tenant {tenant!r} has a key or an answer in the cache; API_KEYS names {named}."
+            raise UnknownTenantError(text)
 
 
 def _stats(tenant: str, counted: Mapping[str, int | float]) -> TenantStats:

@@ -166,14 +166,14 @@ class CacheAdmin(Protocol):
     """What operators ask. Tenants are names here, as in API_KEYS; None means every one that API_KEYS names."""
 
     async def stats(self, tenant: str | None) -> list[TenantStats]:
-        """Sorted by name. Raises LookupError for a tenant that has neither a key nor an entry, and StoreError."""
+        """Sorted by name. Raises UnknownTenantError and StoreError."""
         ...
 
     async def purge(self, tenant: str | None, tag: str | None) -> PurgeResult:
         """Remove answers, and keep those that are under way from being stored.
 
         `tag`: None for all of them, else `entity:…`, `period:…`, `corpus:…` or `model:…`; entities and periods in
-        any spelling that questions may have. Raises LookupError as `stats` does, and StoreError.
+        any spelling that questions may have. Raises UnknownTenantError and StoreError.
         """
         ...
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from api.cache.base import CacheAdmin
-from api.cache.errors import CacheError
+from api.cache.errors import CacheError, UnknownTenantError
 from api.cache.types import Explanation, PurgeResult, TenantStats
 from api.errors import CacheUnavailable, UnknownTenant
 from api.routes.admin_access import ADMIN_PREFIX, admin_key_id
@@ -24,7 +25,6 @@ TAG_KINDS = ("entity", "period", "corpus", "model")
 _MAX_QUESTION_CHARS = 4_000
 _MAX_NAME_CHARS = 256
 
-_T = TypeVar("_T")
 _TAG = re.compile(rf"({'|'.join(TAG_KINDS)}):\S.*")
 
 
@@ -103,42 +103,46 @@ def admin_cache_router(cache: CacheAdmin) -> APIRouter:
         tenant: Annotated[_Tenant | None, Query(description="Only this one; left out: all that API_KEYS names")] = None,
         key_id: str = key,
     ) -> StatsPage:
-        wanted = _tenant_or_all(tenant or EVERY_TENANT)
-        found = await _asked(lambda: cache.stats(wanted))
-        _log("cache.stats", key_id, tenant=tenant or EVERY_TENANT)
-        return StatsPage(found)
+        name = tenant or EVERY_TENANT
+        with _action("cache.stats", key_id, tenant=name):
+            return StatsPage(await cache.stats(_tenant_or_all(name)))
 
     @router.post("/purge", summary="Remove answers, and keep those under way from being stored")
     async def purge(body: PurgeBody, key_id: str = key) -> PurgeResult:
-        done = await _asked(lambda: cache.purge(_tenant_or_all(body.tenant), body.wanted_tag))
-        _log("cache.purge", key_id, tenant=body.tenant, tag=body.wanted_tag, removed=done.removed)
+        with _action("cache.purge", key_id, tenant=body.tenant, tag=body.wanted_tag) as line:
+            done = await cache.purge(_tenant_or_all(body.tenant), body.wanted_tag)
+            line["removed"] = done.removed
         return done
 
     @router.post("/explain", summary="Why two questions do or do not share an answer")
     async def explain(body: ExplainBody, key_id: str = key) -> Explanation:
-        explanation = await _asked(lambda: cache.explain(body.a, body.b))
-        _log("cache.explain", key_id, verdict=explanation.verdict.value)
+        with _action("cache.explain", key_id) as line:
+            explanation = await cache.explain(body.a, body.b)
+            line["verdict"] = explanation.verdict.value
         return explanation
 
     return router
 
 
-async def _asked(question: Callable[[], Awaitable[_T]]) -> _T:
+@contextmanager
+def _action(name: str, key_id: str, **what: object) -> Iterator[dict[str, object]]:
+    """One line of the log, whatever comes of it: who (the key's id) did what, and when. Never the text of a question.
+
+    What is put into the yielded dict goes into the line. Raises UnknownTenant and CacheUnavailable.
+    """
+    line: dict[str, object] = {"action": name, "key_id": key_id, **what}
     try:
-        return await question()
-    except LookupError as error:
+        yield line
+    except UnknownTenantError as error:
+        logger.warning("admin action refused", extra={**line, "reason": "unknown tenant"})
         raise UnknownTenant(str(error), param="tenant") from error
     except CacheError as error:
-        logger.warning("the cache's administration failed", extra={"reason": str(error)})
+        logger.warning("admin action failed", extra={**line, "reason": str(error)})
         # A purge goes in steps, and the last one may have been done by a Redis that was late to say so.
         text = "The cache's store is away or late: what was asked is done in part or not at all. Ask again shortly."
         raise CacheUnavailable(text) from error
+    logger.info("admin action", extra=line)
 
 
 def _tenant_or_all(name: str) -> str | None:
     return None if name == EVERY_TENANT else name
-
-
-def _log(action: str, key_id: str, **what: object) -> None:
-    """One line for each action; who (the key's id) did what, and when. Never the text of a question."""
-    logger.info("admin action", extra={"action": action, "key_id": key_id, **what})

@@ -9,7 +9,7 @@ import pytest
 
 from api.cache.administration import CacheAdministration
 from api.cache.base import QuestionParser
-from api.cache.errors import StoreError
+from api.cache.errors import StoreError, UnknownTenantError
 from api.cache.explain import Explainer
 from api.cache.slots.types import Slots
 from api.cache.types import Entry, EntryRef, TenantStats
@@ -159,9 +159,9 @@ async def test_an_index_that_is_away_keeps_no_answer_alive() -> None:
 async def test_who_has_neither_key_nor_answer_is_named_as_unknown() -> None:
     store = CountingStore(Clock())
     asked = administration(store)
-    with pytest.raises(LookupError, match=r"'finsigth'.*finsight, other"):
+    with pytest.raises(UnknownTenantError, match=r"'finsigth'.*finsight, other"):
         await asked.stats("finsigth")
-    with pytest.raises(LookupError, match="'finsigth'"):
+    with pytest.raises(UnknownTenantError, match="'finsigth'"):
         await asked.purge("finsigth", None)
     filled(store, "gone")  # its key was removed, its answers are still there
     assert (await asked.stats("gone"))[0].entries == 1

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.bootstrap import build
 from api.bootstrap.answer_cache import AnswerCacheServices
-from api.cache.errors import StoreError
+from api.cache.errors import StoreError, UnknownTenantError
 from api.cache.off import CacheOff
 from api.settings import Settings, setting_names
 from tests.unit.api.recording_admin import RecordingAdmin
@@ -207,9 +207,14 @@ async def test_a_body_is_bounded_and_json(client: httpx.AsyncClient, admin: Reco
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
 async def test_an_unknown_tenant_and_a_store_that_is_away_have_errors_of_their_own(
-    client: httpx.AsyncClient, admin: RecordingAdmin, method: str, path: str, body: Any
+    client: httpx.AsyncClient,
+    admin: RecordingAdmin,
+    method: str,
+    path: str,
+    body: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    admin.error = LookupError("No tenant 'finsigth' …")
+    admin.error = UnknownTenantError("No tenant 'finsigth' …")
     answer = await client.request(method, path, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "tenant_not_found")
     assert answer.json()["error"]["param"] == "tenant"
@@ -218,6 +223,16 @@ async def test_an_unknown_tenant_and_a_store_that_is_away_have_errors_of_their_o
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cache_unavailable")
     assert "10.0.0.1" not in answer.text
     assert answer.headers["Retry-After"] == "1"
+    refused, failed = (vars(record) for record in caplog.records if record.name == "gateway.admin")
+    assert (refused["message"], failed["message"]) == ("admin action refused", "admin action failed")
+    assert refused["action"] == failed["action"] == f"cache.{path.rpartition('/')[2]}"
+    assert len(failed["key_id"]) == 16
+
+
+async def test_a_mistake_of_ours_is_no_unknown_tenant(client: httpx.AsyncClient, admin: RecordingAdmin) -> None:
+    admin.error = KeyError("slots")
+    answer = await client.post("/admin/v1/cache/explain", json={"a": QUESTION_A, "b": QUESTION_B})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
