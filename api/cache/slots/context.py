@@ -80,6 +80,9 @@ def _has_the(frame: Frame) -> bool:
 
 def _points_back(frame: Frame, index: int) -> bool:
     item = frame.items[index]
+    if item.slot == "numbers" and index and frame.items[index - 1].slot == "question":
+        # "Which one is bigger?"
+        return frame.words[item.start].text == "one"
     if item.slot != "pronoun":
         return False
     named = any(frame.kind(other) == "company" for other in frame.items)
