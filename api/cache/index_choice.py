@@ -62,7 +62,7 @@ class ChosenIndex:
 
     async def start(self) -> None:
         """Choose, or begin to."""
-        if self._state == _UNDECIDED and self._choosing is None and not await self._chooses():
+        if self.name == _UNDECIDED and self._choosing is None and not await self._chooses():
             logger.warning("no vector index is chosen yet: questions are not searched by nearness")
             self._choosing = asyncio.create_task(self._choose_later(), name="vector index: choose")
 
