@@ -10,7 +10,8 @@ from enum import StrEnum
 MAX_WRONG_RATE = 0.02
 MIN_WRONG = 3
 """One odd answer is no pattern."""
-_Z = 1.96  # two-sided 95 %
+Z = 3.0
+"""Standard errors: 99.7 %, and not the usual 95 %, because the conclusion is drawn anew after every audit."""
 
 
 class Tier(StrEnum):
@@ -35,18 +36,18 @@ class Tally:
 
 
 def wilson(tally: Tally) -> tuple[float, float]:
-    """95 % bounds of the true rate of wrong ones (E. B. Wilson, 1927). Without audits it may be anything."""
+    """99.7 % bounds of the true rate of wrong ones (E. B. Wilson, 1927). Without audits it may be anything."""
     if tally.audits == 0:
         return 0.0, 1.0
     count, rate = tally.audits, min(tally.rate, 1.0)
-    denominator = 1 + _Z**2 / count
-    centre = (rate + _Z**2 / (2 * count)) / denominator
-    margin = _Z * math.sqrt(rate * (1 - rate) / count + _Z**2 / (4 * count**2)) / denominator
+    denominator = 1 + Z**2 / count
+    centre = (rate + Z**2 / (2 * count)) / denominator
+    margin = Z * math.sqrt(rate * (1 - rate) / count + Z**2 / (4 * count**2)) / denominator
     return max(0.0, centre - margin), min(1.0, centre + margin)
 
 
 def surely_higher(one: Tally, other: Tally) -> bool:
-    """Whether `one`'s rate is above `other`'s: the lower 95 % bound of their difference (R. G. Newcombe, 1998) is."""
+    """Whether `one`'s rate is above `other`'s: the lower 99.7 % bound of their difference (R. G. Newcombe, 1998) is."""
     difference = one.rate - other.rate
     return difference > math.hypot(one.rate - wilson(one)[0], wilson(other)[1] - other.rate)
 
