@@ -7,11 +7,9 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from scripts.embedding_model.folder import Files
 from scripts.embedding_model.graph import Shape, build_graph
@@ -19,6 +17,7 @@ from scripts.embedding_model.safetensors import float32_tensors
 from scripts.embedding_model.weights import WEIGHTS_SHA256, Published
 from serving.catalogue.base import MINILM
 from serving.embedders.model_files import GRAPH_FILE, MANIFEST_FILE, RECIPE, TOKENIZER_FILE, Manifest
+from serving.embedders.onnx_runtime import onnxruntime
 
 
 def model_files(published: Published) -> Files:
@@ -32,7 +31,7 @@ def model_files(published: Published) -> Files:
         recipe=RECIPE,
         weights_sha256=WEIGHTS_SHA256,
         files={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
-        made_with={package: version(package) for package in ("onnx", "onnxruntime")},
+        made_with={"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
     )
     return {**contents, MANIFEST_FILE: manifest.encoded()}
 
@@ -49,6 +48,9 @@ def _int8_graph(published: Published) -> bytes:
     Reduced range, which is 7 bits: processors without VNNI add pairs of products in 16 bits, which 8 would overflow;
     it costs 0.001. docs/adr/014-embedder.md has the figures.
     """
+    # Not at the top, where it would come before the import that keeps the library from reporting home.
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - see above
+
     with tempfile.TemporaryDirectory(prefix="embedding-model-") as work:
         source, target = Path(work, "float32.onnx"), Path(work, "int8.onnx")
         onnx.save(float32_graph(published), source)

@@ -90,7 +90,7 @@ Embed = Callable[[Sequence[Sequence[int]]], Vectors]
 
 
 def _session(graph: bytes) -> Embed:
-    import onnxruntime  # noqa: PLC0415 - not before memory was measured
+    from serving.embedders.onnx_runtime import onnxruntime  # noqa: PLC0415 - not before memory was measured
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

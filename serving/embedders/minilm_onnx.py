@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from serving.catalogue.base import MINILM
 from serving.embedders.base import EmbedderTimeout, EmbedderUnavailable
 from serving.embedders.batch_runner import BatchRunner, Compute
 from serving.embedders.batching import BatchLimits
 from serving.embedders.model_files import RECIPE, read_model_files
+from serving.embedders.onnx_runtime import onnxruntime
 from serving.embedders.wordpiece import WordPiece
 
 _DIMENSIONS = 384

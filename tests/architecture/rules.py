@@ -57,6 +57,7 @@ OPEN_FUNCTIONS = {
     "serving.catalogue.load",
     "serving.catalogue.yaml_document",
     "serving.embedders.model_files",
+    "serving.embedders.onnx_runtime",
 }
 
 # Where a foreign package may be imported: rooms or modules.
@@ -67,7 +68,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "torch": ("serving.tools", "tests"),  # not installed where the gateway runs
     "transformers": ("serving.tools", "tests"),
     "tokenizers": ("serving.embedders", "serving.tools", "tests"),
-    "onnxruntime": ("serving.embedders", "scripts.embedding_model", "tests"),
+    "onnxruntime": ("serving.embedders.onnx_runtime", "scripts.embedding_model.build"),  # reports home by itself
     "onnx": ("scripts.embedding_model", "tests"),  # not installed where the gateway runs
     "sentence_transformers": ("serving.embedders.sentence_transformers", "tests"),  # idem, and loads torch
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path

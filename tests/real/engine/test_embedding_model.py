@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from scripts.embedding_model.build import float32_graph
 from scripts.embedding_model.weights import REQUIREMENT, read_wheel
 from serving.embedders.minilm_onnx import MiniLMEmbedder
 from serving.embedders.model_files import read_model_files
+from serving.embedders.onnx_runtime import onnxruntime
 from serving.embedders.wordpiece import WordPiece
 from tests.real.engine.vllm_process import ENGINE_PYTHON, ROOT
 

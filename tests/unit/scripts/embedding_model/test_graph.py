@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
 from scripts.embedding_model.graph import OPSET, Shape, build_graph
 from scripts.embedding_model.safetensors import Weights
+from serving.embedders.onnx_runtime import onnxruntime
 
 Matrix = NDArray[np.float32]
 SHAPE = Shape(layers=2, heads=3, hidden=12, max_tokens=9, epsilon=1e-6)
