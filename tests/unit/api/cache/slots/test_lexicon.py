@@ -163,3 +163,16 @@ def test_names_with_signs_survive_the_tokenizer() -> None:
     for section in ("entities", "metrics"):
         for entries in names_of(section).values():
             assert all(tokenize(entry.name) for entry in entries)
+
+
+def test_the_example_of_the_reference_page_loads_and_works(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[5] / "docs/reference/cache-lexicon.md").read_text(encoding="utf-8")
+    parser = SlotParser(load(tmp_path, page.split("```yaml\n")[1].split("```")[0]))
+    asked = parser.parse("Did LKSP's CPP swell in the Beacon sorting hub?")
+    assert (asked.entities, asked.metrics, asked.directions) == (
+        ("larkspur", "segment:beacon"),
+        ("cost-per-parcel",),
+        ("up",),
+    )
+    same = parser.parse("Did Larkspur Holdings' cost per parcel rise in the Beacon depot?")
+    assert canonical_form(same) == canonical_form(asked)
