@@ -17,7 +17,7 @@ def test_the_platform_has_chosen_vector_sets(client: httpx.Client, eventually: C
         return found
 
     eventually(lambda: report()["cache"]["index"] == "redis-vector-sets", f"vector sets in {report()}")
-    assert report()["cache"]["embedder"] == "all-MiniLM-L6-v2/int8"
+    assert report()["cache"]["embedder"].startswith("all-MiniLM-L6-v2/int8")
     assert report()["dependencies"]["embedder"] == "ok"
 
 
