@@ -106,6 +106,8 @@ _YEAR_FIRST = re.compile(r"(\d{4})([/-])(\d\d?)\2(\d\d?)")
 _YEAR_LAST = re.compile(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})")
 _MONTH_OF_YEAR = re.compile(rf"(\d\d?)/({_YEAR})")
 _DECADE = re.compile(r"(?P<century>19[5-9]|20\d)0s|'(?P<nineties>[5-9])0s")
+# "2020's" may be the year's or the decade's.
+_DECADE_OR_YEAR = re.compile(r"(?:\d\d)?\d0's")
 _LOOKS_LIKE_A_PERIOD = re.compile(
     rf"(?:fye?|cy)'?\d|[qh]'?\d|\d+[qh](?:\d|$)|{_YEAR}[/-]?[a-z]|\d{{1,4}}[/-]\d\d?[/-]\d|\d\d?\.\d\d?\.{_YEAR}|'\d\d|(?:\d\d)?\d0'?s"
 )
@@ -148,6 +150,8 @@ def period_words(tokens: Sequence[Token], taken: frozenset[int]) -> list[Word]:
             words.append(Word(code, value, index))
         elif text in MONTHS:
             words.append(_month(tokens, index))
+        elif _DECADE_OR_YEAR.fullmatch(token.raw):
+            words.append(Word("!", text, index))
         elif text.isalpha() and not text.startswith(("fy", "cy")):
             words.append(Word(".", text, index))
         else:

@@ -50,7 +50,7 @@ _TOKEN = re.compile(
         (?: %-\d+(?:\.\d+)?% | %-points? )?                                  # 5%-10%
         (?: [+]{{1,2}}(?!\w) | [#](?!\w) | -(?=[\s.,;:?!)]|$) )?             # AA-, Disney+, 10+, C#
         (?: [%‰]?[{CURRENCY_SIGNS}](?!\w) | [%‰] )?                          # 5%, 5€, US$
-        (?: '(?!\w) )?                                                       # companies'
+        (?: \.?'s(?!\w) | '(?!\w) )?                                         # Inc.'s, Disney+'s, companies'
       )
     | (?P<sign>     [!<>=]=|[-=]> | [^\s.,;:?!"'] )
     """,
@@ -73,7 +73,6 @@ _WHOLE = {"cannot": ("can", "not"), "let's": ("let", "us"), "im": ("i", "am"), "
         )
     },
 }
-_DECADE = re.compile(r"(?:\d\d)?\d0's")
 
 
 def tokenize(question: str) -> tuple[Token, ...]:
@@ -136,22 +135,15 @@ def _words(text: str, raw: str) -> Iterator[Token]:
         return
     stem, apostrophe, ending = text.rpartition("'")
     if stem and ending == "s":
-        yield from _possessive_or_is(text, stem, raw)
+        yield Token(stem.removesuffix("."), raw)
+        if stem in _IS:
+            yield Token("is", raw)
     elif stem and apostrophe + ending in _ENDINGS:
         yield Token(stem, raw)
         # "what'd it earn" asks what it did, "I'd like" what one would: after a question word either may be meant.
         yield Token("'d" if ending == "d" and stem in _QUESTION_WORDS else _ENDINGS[apostrophe + ending], raw)
     else:
         yield Token(text, raw)
-
-
-def _possessive_or_is(text: str, stem: str, raw: str) -> Iterator[Token]:
-    if stem in _IS:
-        yield Token(stem, raw)
-        yield Token("is", raw)
-    else:
-        # "2020's" may be the year's or the decade's: whoever reads periods decides.
-        yield Token(text if _DECADE.fullmatch(text) else stem, raw)
 
 
 def _without_punctuation(tokens: list[Token]) -> Iterator[Token]:

@@ -53,8 +53,19 @@ def test_a_possessive_shows_in_raw_alone(apostrophe: str) -> None:
     assert (year.text, year.raw) == ("2023", "2023's")
 
 
-def test_the_year_2020_and_its_decade_are_left_to_who_reads_periods() -> None:
-    assert texts("the 2020's, the 90's, 2023's") == ["the", "2020's", "the", "90's", "2023"]
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("Inc.'s", "inc"),
+        ("Disney+'s", "disney+"),
+        ("U.S.'s", "u.s"),
+        ("2000's", "2000"),
+        ("AT&T's", "at&t"),
+        ("Yahoo!", "yahoo"),
+    ],
+)
+def test_a_possessive_is_stripped_after_any_sign(written: str, text: str) -> None:
+    assert texts(f"is it {written} revenue") == ["is", "it", text, "revenue"]
 
 
 @pytest.mark.parametrize("dash", ["-", "\u2010", "\u2011", "\u2013", "\u2212", "\uff0d"])
