@@ -55,11 +55,7 @@ def values(parts: Iterable[Part], slot: str) -> tuple[str, ...]:
 
 def is_volatile(frame: Frame, *, relative: bool) -> bool:
     """Whether the right answer depends on the day: a relative period, "current", or a market figure without a date."""
-    if (
-        relative
-        or frame.asks_for_results_day
-        or any((item.slot, item.value) == ("basis", "current") for item in frame.items)
-    ):
+    if relative or frame.asks_for_results_day or frame.says_now:
         return True
     dated = any(item.slot == "periods" for item in frame.items)
     return not dated and bool(frame.metric_kinds & _CHANGES_WITH_THE_DAY)

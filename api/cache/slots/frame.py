@@ -76,6 +76,10 @@ class Frame:
         return len(things) == 1 and measured and bool(directions & SUPERLATIVES) and directions <= _RANKING
 
     @cached_property
+    def says_now(self) -> bool:
+        return any((item.slot, item.value) == ("basis", "current") for item in self.items)
+
+    @cached_property
     def asks_for_results_day(self) -> bool:
         """ "When does Salesforce report earnings" asks for the date of its results."""
         says = any((item.slot, item.value) == ("carrier", "say") for item in self.items)

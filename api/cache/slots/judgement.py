@@ -29,6 +29,8 @@ _OF_METRIC = frozenset({"of", "in", "for", "as"})
 _OF_PLACE = frozenset({"in", "of", "for", "from", "at", "within"})
 _OF_DOCUMENT = frozenset({"in", "from", "of", "within", "per", "for"})
 _OF_NAME = frozenset({"of", "for", "at"})
+_VERBS = frozenset({"carrier", "imperative"})
+_PER_SHARE_KINDS = frozenset({"market", "payment"})
 _OF_UNIT = frozenset({"in"})
 _EARNS = frozenset({"flow", "ratio", "balance", "count"})
 _CARRIED_BY = {
@@ -185,7 +187,7 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
         return any(other.slot == "basis" and other.value == "consensus" for other in frame.items)
     if item.value == "from" and index + 1 < len(frame.items) and frame.is_modifier(index + 1):
         return True
-    return item.value == "by" and before is not None and before.slot == "carrier" and _carrier(frame, index - 1) is None
+    return item.value == "by" and before is not None and before.slot in _VERBS and _carrier(frame, index - 1) is None
 
 
 def _says_nothing(frame: Frame, preposition: str, following: Item) -> bool:
@@ -202,7 +204,9 @@ def _says_nothing(frame: Frame, preposition: str, following: Item) -> bool:
         case "entities" if frame.kind(following) in ("geography", "segment"):
             return preposition in _OF_PLACE and frame.is_plain
         case "entities":
-            return preposition == "of" or (preposition in _OF_NAME and frame.is_plain)
+            # "The dividend yield on Verizon stock"
+            names = _OF_NAME | {"on"} if frame.metric_kinds <= _PER_SHARE_KINDS else _OF_NAME
+            return preposition == "of" or (preposition in names and frame.is_plain)
         case "basis" | "directions":
             return preposition in _OF_METRIC and frame.is_plain
     return preposition == "of"

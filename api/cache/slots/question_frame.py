@@ -21,6 +21,7 @@ _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
 _BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
 _HEADS = frozenset({"unknown", "synonyms", "soft"})
+_CHANGES = frozenset({"up", "down", "change", "surge", "plunge", "improve", "worsen"})
 _START_OF_YES_NO = frozenset({"auxiliary", "modal"})
 
 
@@ -87,6 +88,8 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
         return "what"
     if value == "how" and "change" in directed:
         return "what"
+    if value == "explain" and directed & _CHANGES:
+        return "why"
     return _for_kind(value, items, metric_kinds)
 
 

@@ -94,7 +94,8 @@ def _well_written(matches: Sequence[Match], words: Sequence[Word], capitals: Cap
     joined = {match.start for match in matches if match.phrase.slot == "connective"}
     companies = {match.phrase.value for match in matches if match.phrase.slot == "entities"}
     for match in matches:
-        at_head = match.start > 0 or match.end in joined or (len(companies) == 1 and match.end in heads)
+        has_digit = match.end < len(words) and any(map(str.isdigit, words[match.end].text))
+        at_head = match.start > 0 or has_digit or match.end in joined or (len(companies) == 1 and match.end in heads)
         judged = _is_well_written(match, words, capitals, may_begin=at_head)
         if judged is not False:
             (good if judged else doubtful).append(match)
