@@ -27,6 +27,7 @@ class Reporting:
         self._metrics = metrics
         # Looking a series up by its labels takes longer than counting.
         self._look_ups: dict[tuple[str, CacheStatus], tuple[Counter, Histogram]] = {}
+        self._savings: dict[tuple[str, str], tuple[Counter, ...]] = {}
         self._parts = {part: metrics.cache_part_s.labels(part.value) for part in Part}
         self._away: set[Part] = set()
 
@@ -43,9 +44,14 @@ class Reporting:
     def saved(self, call: Call, usage: Usage, cost_usd: float) -> None:
         """`usage` and `cost_usd`: of the engine's answer that was served again."""
         labels = (call.model.metric_label, call.caller.tenant)
-        self._metrics.cache_saved_tokens.labels(*labels, "prompt").inc(usage.prompt_tokens)
-        self._metrics.cache_saved_tokens.labels(*labels, "completion").inc(usage.completion_tokens)
-        self._metrics.cache_saved_usd.labels(*labels).inc(cost_usd)
+        series = self._savings.get(labels)
+        if series is None:
+            tokens = [self._metrics.cache_saved_tokens.labels(*labels, kind) for kind in ("prompt", "completion")]
+            series = self._savings[labels] = (*tokens, self._metrics.cache_saved_usd.labels(*labels))
+        prompt, completion, usd = series
+        prompt.inc(usage.prompt_tokens)
+        completion.inc(usage.completion_tokens)
+        usd.inc(cost_usd)
 
     def follows(self, call: Call) -> None:
         self._metrics.cache_followers.labels(call.model.metric_label).inc()
