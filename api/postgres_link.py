@@ -63,19 +63,17 @@ class PostgresLink:
         self._is_there: bool | None = None
         self._probe: asyncio.Task[None] | None = None
         self._first_attempt: asyncio.Future[None] | None = None
+        self._first_calls_until_s = 0.0
         self._closed = False
 
     async def start(self) -> None:
         """Try once; a Postgres that is away is tried again and not raised."""
-        if self._first_attempt is None:
-            self._first_attempt = asyncio.get_running_loop().create_future()
-            self._begin_to_probe()
-        await asyncio.shield(self._first_attempt)
+        await asyncio.shield(self._begin())
 
     async def run(self, work: Work[_T]) -> _T:
         """What `work` returns, given a connection. Raises PostgresAwayError, and what `work` raises."""
-        if self._first_attempt is None or not self._first_attempt.done():
-            await self.start()
+        if not self._is_there:
+            await self._wait_for_first_attempt()
         if not self._is_there:
             raise PostgresAwayError("Postgres is not connected")
         loop = asyncio.get_running_loop()
@@ -109,6 +107,24 @@ class PostgresLink:
         self._is_there = False
         self._end_first_attempt()
         await self._close_idle()
+
+    def _begin(self) -> asyncio.Future[None]:
+        """Done when the first attempt has ended, however it did."""
+        if self._first_attempt is None:
+            self._first_attempt = asyncio.get_running_loop().create_future()
+            self._first_calls_until_s = _now_s() + self._timeout_s
+            if self._closed:
+                self._end_first_attempt()
+            else:
+                self._begin_to_probe()
+        return self._first_attempt
+
+    async def _wait_for_first_attempt(self) -> None:
+        """For as long as for a reply, from its beginning on."""
+        attempt = self._begin()
+        left_s = self._first_calls_until_s - _now_s()
+        if left_s > 0 and not attempt.done():
+            await asyncio.wait({attempt}, timeout=left_s)
 
     async def _run_on_one(self, work: Work[_T], until_s: float) -> _T:
         epoch = self._epoch

@@ -75,27 +75,21 @@ class RedisLink:
         self._pause_s = 0.0
         self._connected_s = 0.0
         self._first_attempt: asyncio.Future[None] | None = None
+        self._first_calls_until_s = 0.0
         self._closed = False
 
     @property
     def connected(self) -> bool:
         return self._connection is not None and not self._late
 
-    @property
-    def _has_tried(self) -> bool:
-        return self._first_attempt is not None and self._first_attempt.done()
-
     async def start(self) -> None:
         """Try to connect once, for `connect_timeout_s` at most; a Redis that is away is tried again and not raised."""
-        if self._first_attempt is None:
-            self._first_attempt = asyncio.get_running_loop().create_future()
-            self._begin_to_probe()
-        await asyncio.shield(self._first_attempt)
+        await asyncio.shield(self._begin())
 
     async def call(self, *command: Argument) -> Any:
         """The reply. Raises RedisAwayError and RedisRefusedError."""
-        if self._connection is None and not self._closed and not self._has_tried:
-            await self.start()
+        if self._connection is None:
+            await self._wait_for_first_attempt()
         return await self._ask(command)
 
     async def run(self, script: Script, keys: list[str], *arguments: Argument) -> Any:
@@ -120,6 +114,24 @@ class RedisLink:
         if connection is not None:
             connection.close()
             await asyncio.sleep(0)  # the transport lets go of its socket in the next turn of the loop
+
+    def _begin(self) -> asyncio.Future[None]:
+        """Done when the first attempt to connect has ended, however it did."""
+        if self._first_attempt is None:
+            self._first_attempt = asyncio.get_running_loop().create_future()
+            self._first_calls_until_s = asyncio.get_running_loop().time() + self._timeout_s
+            if self._closed:
+                self._end_first_attempt()
+            else:
+                self._begin_to_probe()
+        return self._first_attempt
+
+    async def _wait_for_first_attempt(self) -> None:
+        """For as long as for a reply, from its beginning on."""
+        attempt = self._begin()
+        left_s = self._first_calls_until_s - asyncio.get_running_loop().time()
+        if left_s > 0 and not attempt.done():
+            await asyncio.wait({attempt}, timeout=left_s)
 
     async def _ask(self, command: tuple[Argument, ...]) -> Any:
         connection = self._connection

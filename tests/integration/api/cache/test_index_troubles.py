@@ -92,6 +92,19 @@ async def test_a_frozen_postgres_is_waited_for_once(postgres: Postgres) -> None:
     await index.aclose()
 
 
+async def test_a_postgres_that_is_frozen_from_the_start_is_waited_for_no_longer(postgres: Postgres) -> None:
+    postgres.gate.freeze()
+    index = postgres.index(timeout_s=0.3)
+    started_s = time.monotonic()
+    outcomes = await asyncio.gather(*(nearest(index) for _ in range(6)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [VectorIndexError] * 6
+    await fails_at_once(index, within_s=4)
+    assert time.monotonic() - started_s < 4  # connecting alone is given five seconds
+    postgres.gate.thaw()
+    await works_again(index)
+    await index.aclose()
+
+
 async def test_a_postgres_that_hangs_up_is_found_again(postgres: Postgres) -> None:
     index = postgres.index(timeout_s=3)
     await add(index)
