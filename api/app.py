@@ -75,7 +75,7 @@ def _add_routes(pages: FastAPI, services: Services) -> None:
     pages.include_router(models_router(services.models, services.pipeline.keys))
     pages.include_router(operations_router(services.readiness, services.metrics))
     if services.cache_admin is not None:
-        pages.include_router(admin_cache_router(services.cache_admin))
+        pages.include_router(admin_cache_router(services.cache_admin, services.metrics))
     describe_completions(pages)
 
 

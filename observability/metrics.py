@@ -8,6 +8,7 @@ client can invent: models are the catalogue's names, routes are the platform's o
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from pathlib import Path
 from typing import Literal
 
@@ -89,12 +90,27 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""
+        return generate_latest(self._of_all_workers())
+
+    def totals(self, counter: str, *, by: str) -> dict[str, float]:
+        """A counter's sums for each value of one label, such as `gateway_cache_lookups` by `status`.
+
+        Reads files as `exposition` does.
+        """
+        sums: defaultdict[str, float] = defaultdict(float)
+        for family in self._of_all_workers().collect():
+            for sample in family.samples:
+                if sample.name == f"{counter}_total":
+                    sums[sample.labels[by]] += sample.value
+        return dict(sums)
+
+    def _of_all_workers(self) -> CollectorRegistry:
         if self._multiprocess_dir is None:
-            return generate_latest(self._registry)
+            return self._registry
         _forget_gauges_of_the_dead(self._multiprocess_dir)
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        return generate_latest(registry)
+        return registry
 
     def _counter(self, name: str, about: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, about, labels, registry=self._registry)

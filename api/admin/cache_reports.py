@@ -13,6 +13,7 @@ _OTHER = {"tags": "tags", "tokens": "tokens", "ttl_s": "kept for", "has_canonica
 
 
 def stats_report(answer: Mapping[str, Any]) -> str:
+    gateway = answer["gateway"]
     rows = [
         [
             each["tenant"],
@@ -21,10 +22,14 @@ def stats_report(answer: Mapping[str, Any]) -> str:
             f"{each['evicted']:,}",
             _duration(each["oldest_age_s"]),
             _duration(each["newest_age_s"]),
+            f"{gateway['saved_usd'][each['tenant']]:,.2f}",
         ]
         for each in answer["tenants"]
     ]
-    return text_table(["tenant", "answers", "bytes", "evicted", "oldest", "newest"], rows, indent="")
+    header = ["tenant", "answers", "bytes", "evicted", "oldest", "newest", "saved USD"]
+    lookups = ", ".join(f"{count:,} {status}" for status, count in gateway["lookups"].items())
+    rate = "" if gateway["hit_rate"] is None else f"; {gateway['hit_rate']:.1%} of the look-ups were hits"
+    return "\n".join([text_table(header, rows, indent=""), "", f"This gateway since its start: {lookups}{rate}."])
 
 
 def purge_report(answer: Mapping[str, Any]) -> str:

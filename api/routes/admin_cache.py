@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,9 +15,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from api.cache.base import CacheAdmin
 from api.cache.errors import CacheError, UnknownTenantError
-from api.cache.types import Explanation, PurgeResult, TenantStats
+from api.cache.types import CacheStatus, Explanation, PurgeResult, TenantStats
 from api.errors import CacheUnavailable, UnknownTenant
 from api.routes.admin_access import ADMIN_PREFIX, admin_key_id
+from observability.metrics import Metrics
 
 logger = logging.getLogger("gateway.admin")
 EVERY_TENANT = "*"
@@ -88,12 +90,25 @@ class ExplainBody(BaseModel):
     b: _Question
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCounts:
+    """What this gateway's workers have counted since it was started."""
+
+    lookups: dict[str, int]
+    """By what came of them, as `X-Cache` says it."""
+    hit_rate: float | None
+    """Hits of all look-ups that were made; None before the first."""
+    saved_usd: dict[str, float]
+    """By tenant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsPage:
     tenants: list[TenantStats]
+    gateway: GatewayCounts
 
 
-def admin_cache_router(cache: CacheAdmin) -> APIRouter:
+def admin_cache_router(cache: CacheAdmin, metrics: Metrics) -> APIRouter:
     """Behind `AdminGate`, which has authenticated whoever gets here."""
     router = APIRouter(prefix=f"{ADMIN_PREFIX}/cache", tags=["admin"])
     key = Depends(admin_key_id)
@@ -105,7 +120,8 @@ def admin_cache_router(cache: CacheAdmin) -> APIRouter:
     ) -> StatsPage:
         name = tenant or EVERY_TENANT
         with _action("cache.stats", key_id, tenant=name):
-            return StatsPage(await cache.stats(_tenant_or_all(name)))
+            found = await cache.stats(_tenant_or_all(name))
+            return StatsPage(tenants=found, gateway=await asyncio.to_thread(_counts, metrics, found))
 
     @router.post("/purge", summary="Remove answers, and keep those under way from being stored")
     async def purge(body: PurgeBody, key_id: str = key) -> PurgeResult:
@@ -142,6 +158,18 @@ def _action(name: str, key_id: str, **what: object) -> Iterator[dict[str, object
         text = "The cache's store is away or late: what was asked is done in part or not at all. Ask again shortly."
         raise CacheUnavailable(text) from error
     logger.info("admin action", extra=line)
+
+
+def _counts(metrics: Metrics, tenants: Sequence[TenantStats]) -> GatewayCounts:
+    counted = metrics.totals("gateway_cache_lookups", by="status")
+    lookups = {status.value: int(counted.get(status.value, 0)) for status in CacheStatus}
+    made = sum(lookups.values()) - lookups[CacheStatus.BYPASS.value]
+    saved_usd = metrics.totals("gateway_cache_saved_usd", by="tenant")
+    return GatewayCounts(
+        lookups=lookups,
+        hit_rate=(made - lookups[CacheStatus.MISS.value]) / made if made else None,
+        saved_usd={each.tenant: saved_usd.get(each.tenant, 0.0) for each in tenants},
+    )
 
 
 def _tenant_or_all(name: str) -> str | None:

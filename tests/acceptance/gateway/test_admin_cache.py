@@ -76,6 +76,24 @@ def test_statistics_are_of_the_tenant_that_was_asked_about(tenant: Tenant) -> No
     assert tenant.stats()["entries"] == next(each["entries"] for each in everyone if each["tenant"] == tenant.name)
 
 
+def test_statistics_count_what_both_workers_did(tenant: Tenant) -> None:
+    def counts() -> dict[str, Any]:
+        found: dict[str, Any] = ask_admin(tenant.gateway, "GET", f"stats?tenant={tenant.name}")["gateway"]
+        return found
+
+    before = counts()["lookups"]
+    tenant.keep(NORVANE)
+    for _ in range(5):
+        assert tenant.status(NORVANE) == "exact"
+    assert tenant.status("Please tell me the net income of Norvane Labs in Q3 2024.") == "canonical"
+    after = counts()
+    grown = {status: now - before[status] for status, now in after["lookups"].items()}
+    assert grown == {"exact": 5, "canonical": 1, "semantic": 0, "miss": 1, "bypass": 0}
+    assert 0 < after["hit_rate"] < 1
+    assert after["saved_usd"].keys() == {tenant.name}
+    assert after["saved_usd"][tenant.name] > 0
+
+
 def test_a_tenant_that_nobody_knows_is_no_empty_cache(administered: Gateway) -> None:
     with administered.client(ADMIN_KEY) as client:
         for answer in (
@@ -191,13 +209,16 @@ def test_the_log_has_a_line_for_each_action_and_no_question(tenant: Tenant) -> N
     ask_admin(tenant.gateway, "POST", "explain", {"a": "Is Zorbleth overvalued?", "b": "Is Zorbleth undervalued?"})
     tenant.purge(tag="period:1H23")
 
-    def lines() -> list[dict[str, Any]]:
-        logged = [json.loads(line) for line in tenant.gateway.log().splitlines() if '"admin action"' in line]
-        return [line for line in logged if line.get("tenant", tenant.name) == tenant.name]
+    def lines() -> dict[str, dict[str, Any]]:
+        """The last one of each action; the workers write theirs a fifth of a second later, in any order."""
+        logged = (json.loads(line) for line in tenant.gateway.log().splitlines() if '"admin action"' in line)
+        return {line["action"]: line for line in logged}
 
-    found = eventually(lines, until=lambda now: bool(now) and now[-1]["action"] == "cache.purge")
-    assert {"time", "request_id", "key_id"} <= found[-1].keys()
-    assert (found[-1]["tag"], found[-1]["removed"]) == ("period:1H23", 0)
-    assert found[-2]["action"] == "cache.explain"
+    def complete(found: dict[str, dict[str, Any]]) -> bool:
+        return "cache.explain" in found and found.get("cache.purge", {}).get("tenant") == tenant.name
+
+    purge = eventually(lines, until=complete)["cache.purge"]
+    assert {"time", "request_id", "key_id"} <= purge.keys()
+    assert (purge["tag"], purge["removed"]) == ("period:1H23", 0)
     for secret in ("Zorbleth", ADMIN_KEY):
         assert secret not in tenant.gateway.log()

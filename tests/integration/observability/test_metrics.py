@@ -97,6 +97,17 @@ def test_what_workers_count_is_added_up_and_stays_when_they_die(tmp_path: Path, 
     assert samples(tmp_path)["gateway_requests_in_flight[]"] == 3
 
 
+def test_a_counters_sums_by_one_label_are_of_all_workers(tmp_path: Path, start_worker: StartWorker) -> None:
+    first, second = start_worker(), start_worker()
+    first.do("metrics.cache_lookups.labels('m', 'exact').inc(3); metrics.cache_lookups.labels('n', 'exact').inc()")
+    second.do("metrics.cache_lookups.labels('m', 'exact').inc(2); metrics.cache_lookups.labels('m', 'miss').inc(5)")
+    first.kill()
+    metrics = Metrics(tmp_path)
+    assert metrics.totals("gateway_cache_lookups", by="status") == {"exact": 6, "miss": 5}
+    assert metrics.totals("gateway_cache_lookups", by="model") == {"m": 10, "n": 1}
+    assert metrics.totals("gateway_cache_saved_usd", by="tenant") == {}
+
+
 def test_gauges_of_every_kind_vanish_with_their_worker(tmp_path: Path, start_worker: StartWorker) -> None:
     worker = start_worker()
     worker.do("metrics.limiter_local.set(1); metrics.ledger_pending.set(9); metrics.in_flight.set(2)")
@@ -128,6 +139,7 @@ def test_a_process_that_counts_alone_needs_no_folder() -> None:
     metrics.in_flight.inc()
     found = samples(None, metrics)
     assert found[REQUESTS] == 1
+    assert metrics.totals("gateway_requests", by="tenant") == {"t": 1}
     assert found["gateway_requests_in_flight[]"] == 1
 
 

@@ -13,6 +13,7 @@ from api.openapi import describe_completions
 from api.routes.admin_cache import admin_cache_router
 from api.routes.models import ModelListing, models_router
 from api.tenants.keys import SettingsKeys
+from observability.metrics import Metrics
 from serving.types import Endpoint
 from tests.unit.api.fakes import KEY, QUOTA, catalogue, model
 from tests.unit.api.recording_admin import RecordingAdmin
@@ -26,7 +27,7 @@ def page() -> dict[str, Any]:
     app = FastAPI()
     keys = SettingsKeys({KEY: "finsight"}, quota=QUOTA)
     app.include_router(models_router(ModelListing(catalogue(model("fast")), forwarding=[]), keys))
-    app.include_router(admin_cache_router(RecordingAdmin()))
+    app.include_router(admin_cache_router(RecordingAdmin(), Metrics()))
     describe_completions(app)
     return app.openapi()
 

@@ -57,12 +57,19 @@ def test_statistics_are_a_table() -> None:
         | {"newest_age_s": 2.25},
         {"tenant": "other", "entries": 0, "bytes": 0, "evicted": 0, "oldest_age_s": None, "newest_age_s": None},
     ]
-    assert stats_report({"tenants": tenants}).splitlines() == [
-        "tenant    answers      bytes  evicted  oldest  newest",
-        "--------  -------  ---------  -------  ------  ------",
-        "finsight    1,234  5,678,901        0  2 h     2.25 s",
-        "other           0          0        0  -       -",
+    lookups = {"exact": 1200, "canonical": 30, "semantic": 2, "miss": 800, "bypass": 5}
+    gateway = {"lookups": lookups, "hit_rate": 0.60629, "saved_usd": {"finsight": 12.345, "other": 0.0}}
+    counted = "1,200 exact, 30 canonical, 2 semantic, 800 miss, 5 bypass"
+    assert stats_report({"tenants": tenants, "gateway": gateway}).splitlines() == [
+        "tenant    answers      bytes  evicted  oldest  newest  saved USD",
+        "--------  -------  ---------  -------  ------  ------  ---------",
+        "finsight    1,234  5,678,901        0  2 h     2.25 s      12.35",
+        "other           0          0        0  -       -            0.00",
+        "",
+        f"This gateway since its start: {counted}; 60.6% of the look-ups were hits.",
     ]
+    gateway["hit_rate"] = None
+    assert stats_report({"tenants": tenants, "gateway": gateway}).endswith(" 5 bypass.")
 
 
 def test_a_purge_says_what_went_and_what_stayed() -> None:

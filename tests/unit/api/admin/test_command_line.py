@@ -111,7 +111,7 @@ def test_each_command_is_one_request_with_the_key(
 def test_the_url_and_the_key_come_from_the_settings_or_the_command_line(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.body = b'{"tenants": []}'
+    server.body = b'{"tenants": [], "gateway": {"lookups": {}, "hit_rate": null, "saved_usd": {}}}'
     monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
     monkeypatch.setenv("GATEWAY_PORT", str(server.server_port))
     (tmp_path / "key").write_text("another-key-of-24-chars-\n")

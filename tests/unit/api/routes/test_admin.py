@@ -117,6 +117,11 @@ async def test_statistics(client: httpx.AsyncClient, admin: RecordingAdmin) -> N
         "oldest_age_s": 60.5,
         "newest_age_s": 1.0,
     }
+    assert answer.json()["gateway"] == {
+        "lookups": dict.fromkeys(("exact", "canonical", "semantic", "miss", "bypass"), 0),
+        "hit_rate": None,
+        "saved_usd": {"finsight": 0.0, "other": 0.0},
+    }
     await client.get("/admin/v1/cache/stats", params={"tenant": "finsight"})
     await client.get("/admin/v1/cache/stats", params={"tenant": "*"})
     assert admin.asked == [("stats", None), ("stats", "finsight"), ("stats", None)]
