@@ -59,6 +59,13 @@ async def test_a_report_tells_no_addresses_or_passwords() -> None:
     assert report.dependencies == {"postgres": "away (ConnectionRefusedError)"}
 
 
+async def test_what_the_cache_is_made_of_is_said_as_it_is_now() -> None:
+    made_of = {"index": "undecided"}
+    readiness = Readiness({}, cache=lambda: dict(made_of))
+    assert (await readiness.report()).cache == {"index": "undecided"}
+    assert (await Readiness({}).report()).cache is None
+
+
 async def test_nothing_to_depend_on_is_ready() -> None:
     assert (await Readiness({}).report()).status == "ready"
 

@@ -28,6 +28,28 @@ def test_a_request_needs_no_id_and_a_cancellation_does() -> None:
         parse_message('{"type":"cancel"}')
 
 
+def test_a_request_may_say_what_headers_would_about_it_alone() -> None:
+    text = '{"type":"request","body":{},"headers":{"Cache-Control":"no-store","x-corpus-version":"7"}}'
+    assert parse_message(text).request_headers() == [(b"cache-control", b"no-store"), (b"x-corpus-version", b"7")]
+    assert parse_message('{"type":"request","body":{}}').request_headers() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "param"),
+    [
+        ({"authorization": "Bearer x"}, "headers"),
+        ({"": "x"}, "headers"),
+        ({"cache-control": "caf\u00e9"}, "headers.cache-control"),
+        ({"x-cache-sampled": "true\r\nx: y"}, "headers.x-cache-sampled"),
+        ({"x-corpus-version": 7}, "message"),
+    ],
+)
+def test_headers_that_cannot_be_said_so_are_refused_by_name(headers: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_message(json.dumps({"type": "request", "body": {}, "headers": headers}))
+    assert refused.value.param == param
+
+
 def test_the_body_of_http_by_mistake_is_told_what_a_message_is() -> None:
     with pytest.raises(InvalidRequest, match=r'must be \{"type": "request", "body"'):
         parse_message('{"messages":[]}')

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from api.cache.types import CacheStatus
 from api.middleware.access_log import AccessLogMiddleware
 from api.respond import send_json
 from tests.unit.api.asgi import AsgiClient
@@ -49,6 +50,18 @@ async def test_a_completions_line_tells_who_and_what_came_of_it_but_never_what_w
     [line] = lines.fields
     assert (line["tenant"], line["model"], line["outcome"]) == ("finsight", "fast", "cancelled")
     assert "secret" not in str(line)
+
+
+async def test_a_line_says_what_the_cache_had_and_why_not_more() -> None:
+    lines = Lines()
+    middleware = AccessLogMiddleware(answer, write_event=lines.write)
+    call = await read_call(CHAT, offered=catalogue(model("fast")))
+    await AsgiClient(state={"request_id": "r", "call": call}).ask(middleware)
+    call.cache_status, call.cache_reason = CacheStatus.BYPASS, "temperature"
+    await AsgiClient(state={"request_id": "r", "call": call}).ask(middleware)
+    without, bypassed = lines.fields
+    assert "cache" not in without
+    assert (bypassed["cache"], bypassed["cache_reason"]) == ("bypass", "temperature")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
