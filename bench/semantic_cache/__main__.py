@@ -25,7 +25,6 @@ from bench.processes import ProcessError
 from bench.semantic_cache.pairs import FOLDER
 from bench.semantic_cache.published import Published
 from bench.semantic_cache.run import PARTS, Effort, Site, run
-from bench.semantic_cache.servers import ensure_model
 from scripts.embedded.service import ServiceError
 
 _RESULTS = REPOSITORY / "bench" / "results"
@@ -35,7 +34,6 @@ def main() -> int:
     arguments = _parse()
     missed = False
     try:
-        ensure_model()
         cores = choose_cores(os.sched_getaffinity(0))
         effort = _effort(arguments)
         for part in arguments.parts or PARTS:
@@ -69,7 +67,7 @@ def _parse() -> argparse.Namespace:
         "--redis8-url",
         help="a Redis 8 that runs, to be measured too, such as redis://127.0.0.1:6390/9: an empty database",
     )
-    parser.add_argument("--pairs", type=Path, action="append", help="a file of pairs (default: all of bench's own)")
+    parser.add_argument("--pairs", type=_file, action="append", help="a file of pairs (default: all of bench's own)")
     parser.add_argument("--speed", type=float, default=720, help="how many times as fast the stream runs (%(default)s)")
     parser.add_argument("--questions", type=int, default=4_000, help="questions of the stream (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="entries to measure at")
@@ -80,6 +78,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="keep the logs of what was measured, and say where")
     parser.add_argument("--check", action="store_true", help="exit 1 if a goal is not met")
     return parser.parse_args()
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
 
 
 def _effort(arguments: argparse.Namespace) -> Effort:

@@ -117,10 +117,10 @@ class Measurement:
     async def _filler(self, client: Client, size: int) -> None:
         while self._entries < size:
             self._entries += 1  # before the answer, so that all of them together do not ask too often
-            if not await _is_missed(client, next(self._fillers)):
-                self._entries -= 1
             if self._entries % 10_000 == 0:
                 self._progress(f"{self._backend.name}: filling, {self._entries:,} of {size:,}")
+            if not await _is_missed(client, next(self._fillers)):
+                self._entries -= 1
 
     @asynccontextmanager
     async def _measured(self) -> AsyncIterator[tuple[Client, Client]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -21,10 +19,10 @@ from bench.load import LoadError
 from bench.processes import Child, ProcessError, pinned
 from bench.semantic_cache.engine import MODEL
 from bench.stores import Stores, running_stores
+from scripts.embedded.embedding_model import shared_embedding_model
 from scripts.embedded.ports import free_port
 
 _READY_TIMEOUT_S = 120.0
-_MODEL_FOLDER = REPOSITORY / ".data" / "models" / "all-MiniLM-L6-v2"
 # A second tenant, with two keys, so that neither a key nor a tenant can be taken for a part of a question's scope.
 OTHER_KEYS = {"sk-bench-other-1-5f0c9a1e7d42": "other", "sk-bench-other-2-b83d6e20f915": "other"}
 
@@ -88,7 +86,7 @@ def running_gateway(
 ) -> Iterator[Platform]:
     """A gateway whose cache has nothing of an earlier one: its keys are digests with a secret of its own.
 
-    `settings` come last. Raises ProcessError.
+    `settings` come last. Raises ProcessError, and ServiceError where the embedding model cannot be built.
     """
     port = free_port()
     keys = {KEY: "bench", **OTHER_KEYS}
@@ -104,7 +102,7 @@ def running_gateway(
             "SEMANTIC_CACHE_SECRET": secrets.token_hex(16),
             # An audit compares two answers; the echoing engine never says the same twice.
             "SEMANTIC_CACHE_AUDIT_SHARE": "0",
-            "EMBEDDER_MODEL_DIR": str(_MODEL_FOLDER),
+            "EMBEDDER_MODEL_DIR": str(shared_embedding_model(REPOSITORY)),
             **(settings or {}),
         },
     )
@@ -162,10 +160,3 @@ def _await_index(gateway: Child, port: int, backend: Backend) -> None:
             return
         time.sleep(0.2)
     raise ProcessError(f"the gateway's index is not {backend.index}: {found}\n{gateway.log_tail()}")
-
-
-def ensure_model() -> None:
-    """The embedding model where `make up` puts it. Raises ProcessError; what went wrong was printed."""
-    command = [sys.executable, "-m", "scripts.embedding_model", str(_MODEL_FOLDER)]
-    if subprocess.run(command, cwd=REPOSITORY, check=False).returncode:  # noqa: S603  # our own
-        raise ProcessError("the embedding model could not be built")
