@@ -21,7 +21,17 @@ def test_pairs_are_asked_and_what_came_of_them_is_written(tmp_path: Path) -> Non
     rows = [{"label": label, "class": kind, "a": a, "b": b} for label, kind, a, b in PAIRS]
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     out = tmp_path / "results"
-    command = [sys.executable, "-m", "bench.semantic_cache", "pairs", "--pairs", pairs, "--out", out, "--check"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.semantic_cache",
+        "pairs",
+        "--pairs",
+        str(pairs),
+        "--out",
+        str(out),
+        "--check",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     (table,) = out.glob("semantic-cache-pairs-*-outcomes.csv")
@@ -33,7 +43,7 @@ def test_pairs_are_asked_and_what_came_of_them_is_written(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.semantic_cache", "pairs", "--pairs", tmp_path / "none.jsonl"]
+    command = [sys.executable, "-m", "bench.semantic_cache", "pairs", "--pairs", str(tmp_path / "none.jsonl")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
     assert "none.jsonl" in done.stderr
