@@ -82,6 +82,31 @@ def test_the_start_of_a_long_text_gives_the_tokens_of_all_of_it(minilm_dir: Path
         assert words.ids(text) == ([*whole[:255], whole[-1]] if len(whole) > 256 else whole)
 
 
+def test_a_text_counted_in_pieces_has_the_tokens_of_the_whole(minilm_dir: Path) -> None:
+    words = WordPiece(read_model_files(minilm_dir).tokenizer, max_tokens=1_000_000)
+    for text in (
+        "word " * 13_000,
+        "unbelievably, " * 4_000,
+        "a line\nand another\n" * 3_000,
+        "東京は日本の首都です。" * 1_000,
+        " " * 20_000 + "late words " * 300,
+        "Größe café naïve " * 2_000,
+    ):
+        assert len(text) < 65_536
+        assert words.counts([text]) == [len(words.ids(text))]
+
+
+async def test_a_text_of_megabytes_does_not_hold_up_the_event_loop(minilm: MiniLMEmbedder) -> None:
+    """The tokeniser keeps Python's lock where it is asked for one text: nine seconds for these eight megabytes."""
+    counting = asyncio.create_task(minilm.token_counts(["net interest income " * 400_000]))
+    turns = 0
+    while not counting.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    assert await counting == [1_200_002]
+    assert turns > 20
+
+
 @pytest.fixture
 def damaged(minilm_dir: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "model"
