@@ -23,8 +23,8 @@ LABELS = {
     "tenant": f"a tenant of `API_KEYS`; `{NOT_KNOWN}`: without a valid key",
     "outcome": "`ok`; of requests also the code of the error's class in `api/errors.py`, `invalid_request_error`, "
     "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "
-    "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `expired`, `too_large`, `failed`, "
-    "`fallback`, and what made them unfit: `finish_reason`, `not_text`, `refusal`, `empty`, `incomplete`, "
+    "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `expired`, `too_large`, `no_room`, "
+    "`failed`, `fallback`, and what made them unfit: `finish_reason`, `not_text`, `refusal`, `empty`, `incomplete`, "
     "`too_long`, `error`",
     "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
     "to": "`written`, `spooled`, `refused`",

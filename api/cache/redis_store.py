@@ -13,6 +13,7 @@ from typing import Any
 from api.cache.cache_scripts import REDIS_TIME, EntryScripts
 from api.cache.entry_codec import CorruptEntryError, decoded, encoded
 from api.cache.errors import StoreError
+from api.cache.redis_memory import RedisMemory
 from api.cache.types import (
     CacheStatus,
     Entry,
@@ -59,6 +60,7 @@ class RedisEntryStore:
     ) -> None:
         """`max_entries`, `max_bytes`: of each tenant. `now_s`: Unix seconds; `clock_lua` sets `now_ms` in Redis."""
         self._link = link
+        self._memory = RedisMemory(link=link, clock=time.monotonic)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._now_s = now_s
@@ -102,7 +104,7 @@ class RedisEntryStore:
         await self._run(self._scripts.hit, tenant, entry_id)
 
     async def store(self, entry: Entry, *, generation: int) -> Stored:
-        arguments = self._to_store(entry, generation)
+        arguments = self._to_store(entry, generation, is_tight=await self._is_tight())
         await self._register(entry.tenant, entry.expires_at_s)
         evicted: list[EntryRef] = []
         for _ in range(_MOST_BATCHES):
@@ -159,7 +161,13 @@ class RedisEntryStore:
     def _tenants(self) -> str:
         return f"{self._prefix}:tenants"
 
-    def _to_store(self, entry: Entry, generation: int) -> list[Argument]:
+    async def _is_tight(self) -> bool:
+        try:
+            return await self._memory.is_tight()
+        except RedisAwayError as error:
+            raise StoreError(str(error)) from error
+
+    def _to_store(self, entry: Entry, generation: int, *, is_tight: bool) -> list[Argument]:
         return [
             generation,
             entry.id,
@@ -174,6 +182,7 @@ class RedisEntryStore:
             self._max_bytes,
             _BATCH,
             self._keep_ms,
+            int(is_tight),
             *dict.fromkeys(entry.tags),
         ]
 

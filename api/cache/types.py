@@ -103,7 +103,9 @@ class Neighbour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`outcome`: stored, purged (a purge came in between) or too_large. `evicted` had to make room."""
+    """`outcome`: stored, purged (a purge came in between), expired (before it came here), too_large, or no_room (Redis
+    is nearly full). `evicted` had to make room.
+    """
 
     outcome: str
     evicted: tuple[EntryRef, ...] = ()

@@ -1,14 +1,16 @@
 -- ARGV     generation, id, answer, scope, worth, exact key, canonical key or '', created ms, expiry ms,
---          most entries, most bytes, most to evict in one call, ms that books outlive entries, tags...
+--          most entries, most bytes, most to evict in one call, ms that books outlive entries,
+--          1 when Redis has no room for more than there is, tags...
 -- returns  {outcome, whether something is gone, id and scope of each entry that was evicted...}
---          outcome: stored, purged, expired, too_large, or full: there is more to evict, call again
+--          outcome: stored, purged, expired, too_large, no_room, or full: there is more to evict, call again
 
 local id, answer, scope = ARGV[2], ARGV[3], ARGV[4]
 local exact, canonical = ARGV[6], ARGV[7]
 local created_ms, expiry_ms = tonumber(ARGV[8]), tonumber(ARGV[9])
 local most_entries, most_bytes, most_evicted = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local keep_ms = tonumber(ARGV[13])
-local FIRST_TAG = 14
+local is_tight = ARGV[14] == '1'
+local FIRST_TAG = 15
 
 if generation() ~= tonumber(ARGV[1]) then return {'purged', 0} end
 if expiry_ms <= now_ms then return {'expired', 0} end
@@ -20,6 +22,16 @@ for _, former in ipairs({id, mended('GET', tenant .. ':x:' .. exact) or id}) do
   if redis.call('ZSCORE', expiry, former) then
     retire(former, keep_ms)
     reply[2] = 1
+  end
+end
+
+-- Then it takes the place of others of this tenant, or none.
+if is_tight then
+  most_entries = math.min(most_entries, redis.call('ZCARD', expiry))
+  most_bytes = math.min(most_bytes, tonumber(redis.call('HGET', meta, 'b') or 0))
+  if #answer > most_bytes then
+    reply[1] = 'no_room'
+    return reply
   end
 end
 

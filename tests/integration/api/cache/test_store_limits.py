@@ -110,6 +110,31 @@ async def test_a_limit_that_was_lowered_is_reached_in_small_steps(workplace: Wor
     assert (await smaller.stats(TENANT))["entries"] == 10
 
 
+async def test_a_redis_that_is_nearly_full_is_filled_no_further(workplace: Workplace) -> None:
+    """The limits of requests live there too, and a full Redis takes no write."""
+    store = workplace.store(max_entries=10_000, max_bytes=10**9)
+    for number in range(100):
+        await store.store(entry(str(number)), generation=0)
+    before = await store.stats(TENANT)
+    used = workplace.client.info("memory")["used_memory"]
+    workplace.client.config_set("maxmemory", round(used / 0.9))
+    try:
+        crowded = workplace.store(max_entries=10_000, max_bytes=10**9)
+        new = entry("new", cost_usd=1.0)
+        stored = await crowded.store(new, generation=0)
+        assert stored.outcome == "stored"
+        assert stored.evicted
+        after = await crowded.stats(TENANT)
+        assert after["entries"] <= before["entries"]
+        assert after["bytes"] <= before["bytes"]
+        assert (await crowded.look_up(TENANT, keys("new"), None)).entry == new
+        # A tenant that has nothing to give up gets nothing.
+        assert (await crowded.store(entry(tenant=OTHER), generation=0)).outcome == "no_room"
+    finally:
+        workplace.client.config_set("maxmemory", 0)
+    assert (await workplace.store().store(entry(tenant=OTHER), generation=0)).outcome == "stored"
+
+
 async def test_one_tenants_answers_never_cost_another_one_a_place(workplace: Workplace) -> None:
     store = workplace.store(max_entries=5)
     await store.store(entry("mine", cost_usd=0.0), generation=0)
