@@ -81,33 +81,31 @@ def answer_cache(
     guard: Guard,
 ) -> AnswerCacheServices:
     """`embedder`: it is started here. `router`: asks engines what audits want to know. Raises LexiconError."""
-    has_admin = bool(settings.admin.admin_api_key.get_secret_value())
-    if not settings.cache.semantic_cache_enabled and not has_admin:
+    cache, has_admin = settings.cache, bool(settings.admin.admin_api_key.get_secret_value())
+    is_on = cache.semantic_cache_enabled
+    if not is_on and not has_admin:
         return AnswerCacheServices(cache=CacheOff(), admin=None)
-    link = RedisLink(
-        url=settings.stores.redis_address, timeout_s=settings.cache.semantic_cache_timeout_s, on_change=_report_store
-    )
-    parser = SlotParser(Lexicon.load(settings.cache.semantic_cache_lexicon))
+    address = settings.stores.redis_address
+    link = RedisLink(url=address, timeout_s=cache.semantic_cache_timeout_s, on_change=_report_store)
+    parser = SlotParser(Lexicon.load(cache.semantic_cache_lexicon))
     parts = _Parts(
         settings=settings,
         metrics=metrics,
         link=link,
         store=RedisEntryStore(
-            link=link,
-            max_entries=settings.cache.semantic_cache_max_entries,
-            max_bytes=settings.cache.semantic_cache_max_bytes,
+            link=link, max_entries=cache.semantic_cache_max_entries, max_bytes=cache.semantic_cache_max_bytes
         ),
         parser=parser,
         auditor=_auditor(settings, metrics, link, router, admission),
         embedder=embedder,
         digests=Digests(
-            settings.cache.semantic_cache_secret.get_secret_value().encode(),
-            versions=(guard.policy_version, embedder.name, parser.version),
+            cache.semantic_cache_secret.get_secret_value().encode(),
+            versions=(guard.policy_version, embedder.name if is_on else "off", parser.version),
         ),
         index=_index(settings, embedder),
     )
     admin = parts.administration() if has_admin else None
-    if not settings.cache.semantic_cache_enabled:
+    if not is_on:
         # An operator may look into it and empty it while it is off.
         return AnswerCacheServices(cache=CacheOff(), admin=admin, closes=(link.aclose,))
     return parts.services(admin)

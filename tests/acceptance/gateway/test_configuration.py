@@ -34,6 +34,54 @@ def test_an_edit_of_the_models_file_waits_for_the_next_start(
     gateways.stop(gateway)
 
 
+def test_an_own_lexicon_that_is_wrong_is_refused_before_anything_starts(
+    gateways: GatewayFactory, acceptance_dir: Path
+) -> None:
+    file = acceptance_dir / "lexicon.yaml"
+    file.write_text("metrics:\n  own-figure: {kind: nonsense, names: [own figure]}\n", "utf-8")
+    gateway = Gateway(acceptance_dir, {**gateways.environment, "SEMANTIC_CACHE_LEXICON": str(file)})
+    refused = subprocess.run(
+        gateway.process.service.command,
+        cwd=acceptance_dir,
+        env={**os.environ, **(gateway.process.service.environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"gateway: {file}:2: "), refused.stderr
+    assert "metrics.own-figure.kind" in refused.stderr
+
+
+def test_workers_have_their_own_copy_of_the_lexicon(
+    gateways: GatewayFactory, engine: Engine, acceptance_dir: Path
+) -> None:
+    assert engine.process.is_running()
+    file = acceptance_dir / "edited-lexicon.yaml"
+    file.write_text("metrics:\n  own-figure: {kind: flow, names: [zorkmid turnover, zorkmid take]}\n", "utf-8")
+    gateway = gateways.start(
+        SEMANTIC_CACHE_ENABLED="true",
+        SEMANTIC_CACHE_INDEX="off",
+        SEMANTIC_CACHE_TIMEOUT_S=5,
+        SEMANTIC_CACHE_LEXICON=str(file),
+        API_KEYS=f"{KEY}:own-lexicon",
+    )
+    file.write_text("half an edit: [", "utf-8")
+    for worker in (before := gateway.workers()):
+        os.kill(worker, signal.SIGKILL)
+    eventually(lambda: len(set(gateway.workers()) - set(before)), until=lambda fresh: fresh == 2)
+    with gateway.client() as client:
+
+        def status(question: str) -> str:
+            answer = client.post(CHAT, json={"messages": [{"role": "user", "content": question}]})
+            return str(answer.headers["x-cache"])
+
+        eventually(lambda: status("What was Apple's zorkmid turnover in Q3 2024?"), until=lambda found: found == "miss")
+        eventually(lambda: status("Apple zorkmid take Q3 2024"), until=lambda found: found == "canonical")
+    gateways.stop(gateway)
+
+
 def test_a_second_start_on_the_same_port_leaves_the_first_its_counters(gateways: GatewayFactory) -> None:
     gateway = gateways.start(WORKERS=1)
     assert answers(gateway) == 200
