@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from serving.catalogue.base import Catalogue, EngineSpec
+from serving.catalogue.defaults import default_catalogue
 from serving.catalogue.load import parse_catalogue
 from serving.engine_settings import EngineSettings, engine_settings
 from serving.serve_deployments import EngineDeployment, Ingress, ServeConfigError, engine_deployments, serve_config
@@ -49,6 +50,13 @@ def test_models_of_one_upstream_are_one_deployment() -> None:
         "embedding_models": ["embed"],
         "check_timeout_s": 10.0,
     }
+
+
+def test_a_model_that_is_built_in_needs_no_deployment() -> None:
+    models = default_catalogue("ray", base_url="http://host/v1")
+    assert any(upstream.builtin for model in models.models for upstream in model.upstreams)
+    (application,) = applications(models, otherwise=MOCK)
+    assert (application["name"], application["args"]["embedding_models"]) == ("ray", [])
 
 
 def test_a_replica_reads_what_was_written() -> None:
