@@ -29,6 +29,7 @@ _OF_METRIC = frozenset({"of", "in", "for", "as"})
 _OF_PLACE = frozenset({"in", "of", "for", "from", "at", "within"})
 _OF_DOCUMENT = frozenset({"in", "from", "of", "within", "per", "for"})
 _OF_NAME = frozenset({"of", "for", "at"})
+_OF_MANY = frozenset({"main", "key", "major", "primary"})
 _VERBS = frozenset({"carrier", "imperative"})
 _PER_SHARE_KINDS = frozenset({"market", "payment"})
 _OF_UNIT = frozenset({"in"})
@@ -85,6 +86,9 @@ def _document(frame: Frame, index: int) -> Part:
 def _soft(frame: Frame, index: int) -> Part:
     """Only beside a metric: "the main risks", "the revenue figure", but "value stocks"."""
     is_soft = frame.is_plain and len(frame.metrics) == 1
+    if frame.text(frame.items[index]) in _OF_MANY:
+        # The main competitors are most of what is told of the competitors; primary earnings are others than earnings.
+        is_soft = is_soft and frame.metric_kinds == {"attribute"}
     return Part("soft" if is_soft else "residual", frame.text(frame.items[index]))
 
 
@@ -238,7 +242,7 @@ def _helps(frame: Frame, index: int) -> bool:
 
 def _pronoun(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
-    if item.value in ("its", "the-company") and len(frame.companies) == 1:
+    if len(frame.companies) == 1 and (item.value == "its" or (item.value == "the-company" and frame.is_plain)):
         return None
     if item.value == "that" and index and frame.items[index - 1].slot in ("unknown", "synonyms", "metrics"):
         # "companies that pay"
