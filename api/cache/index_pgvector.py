@@ -95,6 +95,9 @@ class PgvectorIndex:
         self._queries = VectorQueries(dimensions, has_graph=self._has_graph)
         self._session = {
             "statement_timeout": f"{timeout_s * 1000:.0f}ms",  # what nobody waits for any more is not worked on
+            # Where there is a choice between walking the graph and sorting what was read, the graph was asked for; the
+            # planner, which knows little of a table that changes all the time, would read the whole scope.
+            "enable_sort": "off",
             "hnsw.iterative_scan": "strict_order",
             "hnsw.ef_search": str(_WALK_BREADTH),
             "hnsw.max_scan_tuples": str(_MOST_WALKED),
