@@ -10,6 +10,7 @@ from api.cache.slots.frame import Frame
 from api.cache.slots.judgement import Part, judge
 from api.cache.slots.tense import tense_and_mood
 from api.cache.slots.types import Slots
+from api.cache.slots.voice import in_active_voice
 from api.cache.slots.word_order import is_joining, is_symmetric, sentence
 
 _WHOLE_YEAR = re.compile(r"(?:FY|CY)?\d{4}")
@@ -26,6 +27,8 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
     periods = values(judged, "periods")
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
     ordered = not _order_is_free(frame, parts, question_type)
+    if ordered:
+        question_type, parts = in_active_voice(parts, question_type)
     return Slots(
         question_type=question_type,
         entities=values(parts, "entities"),

@@ -139,6 +139,9 @@ class Frame:
     def text(self, item: Item) -> str:
         return " ".join(word.base for word in self.words[item.start : item.end])
 
+    def lemma(self, item: Item) -> str:
+        return self.lexicon.lemma(tuple(word.text for word in self.words[item.start : item.end]))
+
     def following(self, index: int) -> Item | None:
         """What the word at `index` leads up to: of "in Apple's 2023 revenue" the revenue, of "in Apple" Apple."""
         head = None
@@ -163,6 +166,10 @@ class Frame:
         """Whether the verb at `index` is one whose subject suffers it: "was Slack bought"."""
         if not self.is_participle(self.items[index]):
             return False
+        after = self.items[index + 1] if index + 1 < len(self.items) else None
+        if after is not None and (after.slot, after.value) == ("preposition", "by"):
+            # "Stores opened by Walmart"
+            return True
         for item in reversed(self.items[:index]):
             if item.slot in ("auxiliary", "modal"):
                 return item.slot == "auxiliary" and item.value in _BE

@@ -30,6 +30,8 @@ _OF_PLACE = frozenset({"in", "of", "for", "from", "at", "within"})
 _OF_DOCUMENT = frozenset({"in", "from", "of", "within", "per", "for"})
 _OF_NAME = frozenset({"of", "for", "at"})
 _OF_MANY = frozenset({"main", "key", "major", "primary"})
+# Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
+_EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
 _VERBS = frozenset({"carrier", "imperative"})
 _PER_SHARE_KINDS = frozenset({"market", "payment"})
 _OF_UNIT = frozenset({"in"})
@@ -137,6 +139,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
         # "Buy Amazon shares", "buy Amazon stock"
         return Part("residual", "stock")
     value = _with_voice(frame, index)
+    if item.value in _EVENT_NOUNS and frame.text(item) == _EVENT_NOUNS[item.value]:
+        value = f"{item.value}:noun"
     word = frame.words[item.start]
     if index and frame.items[index - 1].slot == "question" and word.text != word.base:
         # "Which banks" may have many answers, "which bank" has one.
@@ -159,7 +163,7 @@ def _carrier(frame: Frame, index: int) -> Part | None:
         by_another = item.value == "payment" and frame.is_passive(index) and not _is_by(frame, index + 1)
         if carries and not by_another:
             return None
-    text = frame.words[item.start].base
+    text = frame.lemma(item)
     return Part("residual", f"{text}:passive" if frame.is_passive(index) else text)
 
 

@@ -45,6 +45,9 @@ class Phrase(NamedTuple):
     value: str
     written: Written
     where: str
+    texts: tuple[str, ...]
+    lemma: str | None
+    """The base form, of a verb."""
 
 
 class Match(NamedTuple):
@@ -63,6 +66,7 @@ class Lexicon:
         """Raises LexiconError when two entries claim one name."""
         self._names: _Index = {}
         self._terms: _Index = {}
+        self._lemmas: dict[tuple[str, ...], str] = {}
         self._seen: dict[tuple[bool, tuple[str, ...]], Phrase] = {}
         self.entity_kinds, self.metric_kinds = _kinds(files)
         self.digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest()[:16]
@@ -89,6 +93,10 @@ class Lexicon:
             files.append(read_lexicon_file(own, own=True))
         return cls(files)
 
+    def lemma(self, texts: tuple[str, ...]) -> str:
+        """The base form of a verb that is in the lexicon, given the texts of its words; else the texts."""
+        return self._lemmas.get(texts) or " ".join(texts)
+
     def matches(self, words: Sequence[Word]) -> Iterator[Match]:
         """Every phrase that is there, wherever it may begin, however it is written."""
         for start, word in enumerate(words):
@@ -101,6 +109,8 @@ class Lexicon:
 
     def _add(self, phrase: Phrase, entry: NameEntry) -> str | None:
         is_name = phrase.slot == "entities"
+        if phrase.lemma is not None:
+            self._lemmas.setdefault(phrase.texts, phrase.lemma)
         known = self._seen.setdefault((is_name, phrase.words), phrase)
         if known is not phrase:
             same = (known.slot, known.value) == (phrase.slot, phrase.value)
@@ -153,9 +163,11 @@ def _phrases(entry: NameEntry, ticker_words: set[str]) -> Iterator[Phrase]:
         written = Written.IN_CAPITALS
     verb = entry.name.removeprefix("to ")
     is_verb = verb != entry.name and slot not in {"entities", "modal"} and entry.name != "to know"
+    lemma = verb.partition(",")[0] if is_verb else None
     for name in verb_forms(verb) if is_verb else (entry.name,):
         words = read_words(tokenize(name))
         if not words:
             raise LexiconError((f"{entry.where}: {name!r} has no word in it",))
         spelled = tuple(word.text if slot == "entities" else word.base for word in words)
-        yield Phrase(spelled, slot, entry.value, written, entry.where)
+        texts = tuple(word.text for word in words)
+        yield Phrase(spelled, slot, entry.value, written, entry.where, texts, lemma)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from api.cache.slots.agents import with_agents
 from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -42,13 +43,14 @@ class SlotParser:
     def _parse(self, question: str) -> Slots:
         reading = read(question, self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
-        frame = Frame(reading.words, without_boilerplate(reading.items, has_metric=has_metric), self._lexicon)
+        items = with_agents(without_boilerplate(reading.items, has_metric=has_metric))
+        frame = Frame(reading.words, items, self._lexicon)
         problems = list(dict.fromkeys(reading.problems))
         if not frame.items:
             problems.append("nothing is asked")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.companies or frame.is_plain:
+        elif frame.companies or frame.metrics:
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
         return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
 

@@ -12,8 +12,15 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     items = frame.items
     dated = any(item.slot == "periods" for item in items)
     auxiliaries = {item.value for item in items if item.slot == "auxiliary"}
-    if not dated and auxiliaries & {"was", "did", "had"}:
+    if not dated and (auxiliaries & {"was", "did", "had"} or (not auxiliaries and _tells_of_the_past(frame))):
         yield "past"
     for item in items:
         if item.slot == "modal" and not (item.value == "should" and frame.question_type == "should"):
             yield f"modal:{item.value}"
+
+
+def _tells_of_the_past(frame: Frame) -> bool:
+    """ "Who acquired Slack", "which segment grew"."""
+    return frame.question_type in ("who", "which") and any(
+        frame.is_participle(item) and item.slot != "metrics" for item in frame.items
+    )

@@ -1,0 +1,87 @@
+"""One order of words for one event: "was Slack acquired by Salesforce" is "did Salesforce acquire Slack".
+
+Works on the parts of a question in which the order carries meaning. Only forms that say who did it, and to whom, are
+turned round; any other stays as it is, so that at worst two equal questions are taken for different ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.cache.slots.judgement import Part
+
+PASSIVE = ":passive"
+NOUN = ":noun"
+
+_BY = Part("residual", "by")
+_ON = Part("residual", "on")
+_HAVE = Part("residual", "have")
+_AFFECT = Part("residual", "affect")
+# "Which stores did it open": what the question word asks about stays in front.
+_FRONTED = frozenset({"which", "count"})
+_NO_ARGUMENT = frozenset({"periods", "numbers", "directions", "negations", "top_n", "basis"})
+
+
+def in_active_voice(parts: Sequence[Part], question_type: str) -> tuple[str, list[Part]]:
+    """The question type and the parts, which are the same ones in another order, or one less "by" or "on"."""
+    affecting = _how_it_affects(parts, question_type)
+    if affecting is not None:
+        return "how", affecting
+    return question_type, _active(list(parts), question_type)
+
+
+def _active(parts: list[Part], question_type: str) -> list[Part]:
+    verbs = [index for index, part in enumerate(parts) if part.value.endswith((PASSIVE, NOUN))]
+    if len(verbs) != 1:
+        return parts
+    at = verbs[0]
+    if parts[at].value.endswith(NOUN):
+        return _from_noun(parts, at)
+    before, after = parts[:at], parts[at + 2 :]
+    if parts.count(_BY) != 1 or parts[at + 1 : at + 2] != [_BY] or any(map(_is_no_argument, before)):
+        return parts
+    verb = Part(parts[at].slot, parts[at].value.removesuffix(PASSIVE))
+    agent = after[:1] if after and after[0].slot == "entities" else []
+    if not agent:
+        return _with_asked_agent(before, verb, after, question_type)
+    if question_type in _FRONTED:
+        return [*before, *agent, verb, *after[1:]]
+    return [*agent, verb, *before, *after[1:]]
+
+
+def _with_asked_agent(before: list[Part], verb: Part, after: list[Part], question_type: str) -> list[Part]:
+    """ "Who was Slack bought by", "which company was Slack bought by"."""
+    if question_type == "who":
+        return [verb, *before, *after]
+    if question_type == "which" and len(before) == 2:
+        return [before[0], verb, before[1], *after]
+    return [*before, Part(verb.slot, verb.value + PASSIVE), _BY, *after]
+
+
+def _from_noun(parts: list[Part], at: int) -> list[Part]:
+    """ "Microsoft's acquisition of GitHub", "the acquisition of GitHub by Microsoft"."""
+    verb = Part(parts[at].slot, parts[at].value.removesuffix(NOUN))
+    around = [part.slot for part in parts[max(0, at - 1) : at + 2]]
+    if around == ["entities", verb.slot, "entities"]:
+        return [*parts[:at], verb, *parts[at + 1 :]]
+    follows = parts[at + 1 : at + 4]
+    if len(follows) == 3 and follows[0].slot == follows[2].slot == "entities" and follows[1] == _BY:
+        return [*parts[:at], follows[2], verb, follows[0], *parts[at + 4 :]]
+    return parts
+
+
+def _how_it_affects(parts: Sequence[Part], question_type: str) -> list[Part] | None:
+    """ "What is the effect of rates on banks", "what effect do rates have on banks": how do rates affect banks."""
+    if question_type not in ("what", "which") or parts[:1] != [_AFFECT] or parts.count(_ON) != 1:
+        return None
+    on = parts.index(_ON)
+    cause, affected = list(parts[1:on]), list(parts[on + 1 :])
+    if cause[-1:] == [_HAVE]:
+        cause.pop()
+    if not cause or not affected or _HAVE in cause:
+        return None
+    return [*cause, _AFFECT, *affected]
+
+
+def _is_no_argument(part: Part) -> bool:
+    return part.slot in _NO_ARGUMENT or part == _HAVE
