@@ -4,6 +4,8 @@
 local most, tag = tonumber(ARGV[2]), ARGV[4]
 mend_books()
 if ARGV[3] == '1' then
+  -- A full Redis lets a script write that has removed something before, be it nothing: what makes room must not fail.
+  redis.call('UNLINK', tenant .. ':nothing')
   -- Never one that there was before, even if the books were lost since.
   redis.call('HSET', meta, 'g', string.format('%.0f', math.max(generation() + 1, now_ms)))
   outlive(meta, tonumber(ARGV[1]))

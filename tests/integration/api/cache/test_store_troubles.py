@@ -246,6 +246,22 @@ async def test_a_full_redis_still_answers(workplace: Workplace) -> None:
     assert (await store.stats(TENANT))["entries"] == 2
 
 
+@pytest.mark.parametrize("tag", [None, "entity:apple"])
+async def test_a_full_redis_can_be_purged(workplace: Workplace, tag: str | None) -> None:
+    store = workplace.store()
+    stored = entry(tags=("entity:apple",))
+    await store.store(stored, generation=0)
+    client: Any = workplace.client
+    client.config_set("maxmemory", 1)
+    try:
+        assert await store.purge(TENANT, PurgeRequest(tag)) == refs(stored)
+        found = await store.look_up(TENANT, keys(), None)
+    finally:
+        client.config_set("maxmemory", 0)
+    assert found.entry is None
+    assert (await store.store(entry(), generation=0)).outcome == "purged", "what was under way is not kept"
+
+
 @pytest.mark.parametrize("tag", ["entity:é{}", "corpus:" + "x" * 500, "a b", "*", "entity:\n"])
 async def test_tags_may_be_any_text(workplace: Workplace, tag: str) -> None:
     store = workplace.store()
