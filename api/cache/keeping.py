@@ -11,7 +11,7 @@ from functools import partial
 from api.cache.background import BackgroundWork
 from api.cache.base import EntryStore
 from api.cache.errors import StoreError
-from api.cache.recorder import Assembly, RecordedStream, Unfit, assembled
+from api.cache.recorder import Assembly, RecordedStream, assembled, why_not
 from api.cache.reporting import Part, Reporting
 from api.cache.semantic_tier import SemanticTier
 from api.cache.single_flight import Lead
@@ -67,8 +67,8 @@ class Keeping:
         elif isinstance(reply, WholeReply):
             try:
                 answer = assembled(reply.body, call.endpoint, choices=call.request.choices)
-            except Unfit as error:
-                on_answer(None, str(error))
+            except Exception as error:  # noqa: BLE001 - those who wait for this answer must hear that there is none
+                on_answer(None, why_not(error))
             else:
                 on_answer(answer, "")
 
@@ -86,9 +86,10 @@ class Keeping:
             if miss.lead is not None:
                 miss.lead.go_alone()
             return
+        entry = self._entry(call, miss, upstream, answer)
         if miss.lead is not None:
             miss.lead.keep()
-        self._background.start(self._store_answer(call, miss, self._entry(call, miss, upstream, answer)))
+        self._background.start(self._store_answer(call, miss, entry))
 
     async def _store_answer(self, call: Call, miss: Miss, entry: Entry) -> None:
         lead = miss.lead

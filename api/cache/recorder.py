@@ -54,7 +54,7 @@ class Assembly:
             self._length += kept.take(choice, self._texts)
         if self._length > MAX_CHARACTERS:
             raise Unfit("too_long")
-        if (usage := part.get("usage")) is not None:
+        if isinstance(usage := part.get("usage"), dict):
             self._usage = usage
         if not self._about:
             self._about = {name: part[name] for name in _ENVELOPE if part.get(name) is not None}
@@ -120,6 +120,14 @@ class _Choice:
         return {**self.beside, **written, "finish_reason": self.finish_reason}
 
 
+def why_not(error: Exception) -> str:
+    """The word for an answer that cannot be kept. What is no Unfit is a mistake of ours, or an engine's, and logged."""
+    if isinstance(error, Unfit):
+        return str(error)
+    logger.error("an answer could not be recorded", exc_info=error)
+    return "error"
+
+
 OnAnswer = Callable[[Json | None, str], None]
 """Gets the whole answer, or None and the word that says why there is none to keep."""
 
@@ -161,20 +169,20 @@ class RecordedStream:
         try:
             for frame in batch:
                 assembly.take(frame)
-        except Unfit as error:
-            self._settle(None, str(error))
-        except Exception:
-            logger.exception("an answer could not be recorded")
-            self._settle(None, "error")
+        except Exception as error:  # noqa: BLE001 - the client's stream goes on, whatever an engine writes
+            self._settle(None, why_not(error))
 
     def _end(self, assembly: Assembly) -> None:
         try:
             answer = assembly.answer()
-        except Unfit as error:
-            self._settle(None, str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._settle(None, why_not(error))
         else:
             self._settle(answer, "")
 
     def _settle(self, answer: Json | None, reason: str) -> None:
         self._assembly = None
-        self._on_answer(answer, reason)
+        try:
+            self._on_answer(answer, reason)
+        except Exception:
+            logger.exception("an answer could not be kept")

@@ -139,6 +139,29 @@ async def test_an_engine_that_talks_nonsense_is_passed_on_and_not_kept() -> None
     assert recording.answers == [(None, "error")]
 
 
+@pytest.mark.parametrize("usage", ["7 tokens", 7, [7], True])
+async def test_a_usage_that_is_none_costs_the_usage_alone(usage: object) -> None:
+    frames = [*CHUNKS[:-1], {"choices": [], "usage": usage}]
+    recording = Recording(frames)
+    assert await recording.passed_on() == frames
+    assert recording.answers == [({"choices": KEPT["choices"]}, "")]
+
+
+async def test_what_fails_at_the_end_does_not_reach_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    frames = [chunk({"content": "a"}, "stop"), {"choices": [{"index": "0", "delta": {}}]}]
+    unsortable = Recording(frames, choices=2)
+    assert await unsortable.passed_on() == frames
+    assert unsortable.answers == [(None, "error")]
+
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    kept = Recording(CHUNKS)
+    stream = RecordedStream(kept.stream, Assembly(Endpoint.CHAT, choices=1), mistaken)
+    assert [frame async for batch in stream for frame in batch] == CHUNKS
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_choices_that_come_mixed_are_put_apart() -> None:
     mixed = [{"choices": [{"index": n % 2, "text": f"{n}", "finish_reason": None}]} for n in range(6)]
     ends = [{"choices": [{"index": n, "text": "", "finish_reason": "stop"}]} for n in (1, 0)]

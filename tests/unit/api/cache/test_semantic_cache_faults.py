@@ -155,6 +155,23 @@ async def test_a_mistake_in_the_cache_costs_the_request_its_stored_answer_alone(
     assert Q3 not in caplog.text
 
 
+async def test_those_who_wait_are_told_of_an_answer_that_could_not_be_read(
+    house: CachedHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("api.cache.keeping.assembled", mistaken)
+    house.engine.may_answer.clear()
+    asking = [asyncio.create_task(house.ask()) for _ in range(10)]
+    await house.settle()
+    house.engine.may_answer.set()
+    await house.settle()
+    assert len(house.engine.requests) == 10, "all at once, and not one after another"
+    assert {found.text for found in await asyncio.gather(*asking)} == {ECHO}
+    assert house.holds_nothing
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_of_a_hundred_who_ask_at_once_one_asks_the_engine(house: CachedHouse, stream: bool) -> None:
     house.engine.may_answer.clear()
