@@ -2,7 +2,7 @@
 
 The first call of a worker acts for all that ask the same there: it looks up, takes the lease or waits until the one
 that has it has stored its answer. The call with the lease *leads*. When it ends without an answer, its followers start
-over, and one of them leads; when its answer is unfit to share, all of them go on alone, at once.
+over, and one of them leads; when that one ends so too, or an answer is unfit to share, all of them go on alone, at once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from api.cache.types import CacheStatus, Entry, Flight, FlightRequest, FlightSta
 
 # A leader that was killed holds up its followers in other workers for so long.
 _LEASE_S = 3.0
+# So many leaders that end without an answer are waited for: one may have left, but an engine that fails would fail each
+# follower after all that were before it.
+_MOST_LEADERS = 2
 # How often followers look whether another worker's leader has stored its answer: at first, and at most.
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.1
 
@@ -59,11 +62,10 @@ class SingleFlight:
         `flight_key`: None for a call that waits for nobody. A lead must be ended, whatever happens.
         """
         if flight_key is None or not self._wait_s:
-            found = await self._store.look_up(tenant, keys, None)
-            return Boarding(found.entry, found.status, found.generation)
+            return await self._apart(tenant, keys)
         give_up_s = asyncio.get_running_loop().time() + self._wait_s
         on_follower = _once(on_follower)
-        while True:
+        for _ in range(_MOST_LEADERS):
             group = self._here.get(flight_key)
             if group is None:
                 return await self._act_for_all(tenant, keys, flight_key, give_up_s, on_follower)
@@ -73,6 +75,11 @@ class SingleFlight:
                 return Boarding(group.entry, _status(group.entry, keys), group.generation)
             if group.goes_alone or asyncio.get_running_loop().time() >= give_up_s:
                 return Boarding(None, CacheStatus.MISS, group.generation)
+        return await self._apart(tenant, keys)
+
+    async def _apart(self, tenant: str, keys: LookUpKeys) -> Boarding:
+        found = await self._store.look_up(tenant, keys, None)
+        return Boarding(found.entry, found.status, found.generation)
 
     async def _act_for_all(
         self, tenant: str, keys: LookUpKeys, flight_key: str, give_up_s: float, on_follower: Callable[[], object]

@@ -213,15 +213,18 @@ async def test_a_stream_that_its_reader_leaves_is_taken_up_by_another(house: Cac
     assert len(house.engine.requests) == 2
 
 
-async def test_an_engine_that_fails_the_leader_is_asked_by_the_next(house: CachedHouse) -> None:
+async def test_an_engine_that_fails_leaders_is_asked_by_all_the_others_at_once(house: CachedHouse) -> None:
     house.engine.may_answer.clear()
     house.engine.error = house.stand_in.error = BackendUnavailable("gone", upstream="fast-1")
-    asking = [asyncio.create_task(house.ask()) for _ in range(4)]
-    await house.settle()
+    asking = [asyncio.create_task(house.ask()) for _ in range(12)]
+    for expected in (1, 2, 12):
+        await house.settle()
+        assert len(house.engine.requests) == expected
+        house.engine.may_answer.set()
+        house.engine.may_answer = asyncio.Event()
     house.engine.may_answer.set()
     found = await asyncio.gather(*asking, return_exceptions=True)
     assert all(isinstance(each, Exception) for each in found), "every one has heard it of the engine itself"
-    assert len(house.engine.requests) == 4
     assert house.holds_nothing
 
 

@@ -141,6 +141,24 @@ async def test_when_the_leader_gives_up_one_follower_leads(
     assert all(each.entry is ENTRY for each in await settled(*waiting))
 
 
+async def test_after_two_leaders_without_an_answer_all_go_on_alone(worker: Worker, store: MemoryStore) -> None:
+    [lead] = leads([await worker.ask()])
+    following = worker.asks(10)
+    await turns()
+    lead.close()
+    done, waiting = await asyncio.wait(following, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    [successor] = leads([task.result() for task in done])
+    late = worker.asks(1)
+    await turns()
+    successor.close()
+    assert [(each.entry, each.lead) for each in await settled(*waiting)] == [(None, None)] * 9
+    await turns()
+    [third] = leads(await settled(*late))
+    third.close()
+    await turns()
+    assert store.leases == {}
+
+
 async def test_a_leader_that_is_cancelled_while_it_boards_leaves_the_lead_to_another(
     worker: Worker, store: MemoryStore
 ) -> None:
