@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from resilience.redis_link import RedisAwayError, RedisLink, RedisRefusedError
 
+logger = logging.getLogger(__name__)
+
 # Of the memory that Redis may have (`maxmemory`) the cache leaves the rest to others.
-SHARE = 0.85
+SHARE = 0.8
 _HOLDS_S = 2.0
 
 
@@ -24,13 +27,21 @@ class RedisMemory:
         if self._asked_s is None or self._clock() - self._asked_s >= _HOLDS_S:
             self._asked_s = self._clock()
             try:
-                self._is_tight = _is_tight(await self._link.call("INFO", "memory"))
+                self._note(is_tight=_is_tight(await self._link.call("INFO", "memory")))
             except RedisRefusedError:
-                self._is_tight = False
+                self._note(is_tight=False)
             except RedisAwayError:
                 self._asked_s = None
                 raise
         return self._is_tight
+
+    def _note(self, *, is_tight: bool) -> None:
+        if is_tight is not self._is_tight:
+            self._is_tight = is_tight
+            if is_tight:
+                logger.warning("Redis is nearly full: new answers take the place of old ones, or are not stored")
+            else:
+                logger.info("Redis has room again: new answers are stored")
 
 
 def _is_tight(info: bytes) -> bool:

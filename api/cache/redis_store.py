@@ -39,6 +39,8 @@ _MOST_BATCHES = 50
 _REVISIT_S = 30.0
 _AT_ONCE = 0.0
 _TENANTS_A_SWEEP = 16
+# What an entry takes in Redis beside its answer, measured: keys and books, and its vector where it may have one.
+_BOOKS_BYTES, _VECTOR_BYTES = 1_600, 2_500
 # What a token of a model without a price counts for, in dollars, so that all entries can be compared.
 _TOKEN_WORTH_USD = 1e-7
 _ATTEMPTS = 3
@@ -58,7 +60,10 @@ class RedisEntryStore:
         books_outlive_s: float = _BOOKS_OUTLIVE_S,
         prefix: str = "cache",
     ) -> None:
-        """`max_entries`, `max_bytes`: of each tenant. `now_s`: Unix seconds; `clock_lua` sets `now_ms` in Redis."""
+        """`max_entries`, `max_bytes` (answers and what stands beside them): of each tenant.
+
+        `now_s`: Unix seconds; `clock_lua` sets `now_ms` in Redis.
+        """
         self._link = link
         self._memory = RedisMemory(link=link, clock=time.monotonic)
         self._max_entries = max_entries
@@ -168,10 +173,12 @@ class RedisEntryStore:
             raise StoreError(str(error)) from error
 
     def _to_store(self, entry: Entry, generation: int, *, is_tight: bool) -> list[Argument]:
+        answer = encoded(entry)
         return [
             generation,
             entry.id,
-            encoded(entry),
+            answer,
+            len(answer) + _BOOKS_BYTES + (0 if entry.slots is None else _VECTOR_BYTES),
             entry.scope,
             repr(_worth_usd(entry)),
             entry.exact_key,

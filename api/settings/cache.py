@@ -41,10 +41,10 @@ class CacheSettings(Group):
     """Answers to requests with a higher temperature are cached only where the client asks for it."""
     semantic_cache_omitted_temperature: bool = True
     """Whether a request that names no temperature may be answered from the cache."""
-    semantic_cache_max_entries: Positive = 100_000
+    semantic_cache_max_entries: Positive = 20_000
     """Answers kept for each tenant; beyond that those go that save least."""
-    semantic_cache_max_bytes: Positive = 268_435_456
-    """Bytes of answers kept for each tenant."""
+    semantic_cache_max_bytes: Positive = 100_000_000
+    """Bytes kept for each tenant: compressed answers, and for each an estimate of its keys (1600) and vector (2500)."""
     semantic_cache_index: CacheIndex = CacheIndex.AUTO
     """Where vectors are searched: auto (Redis if it has vector sets, else pgvector), redis, pgvector or off."""
     semantic_cache_timeout_s: Seconds = 0.05

@@ -1,20 +1,21 @@
--- ARGV     generation, id, answer, scope, worth, exact key, canonical key or '', created ms, expiry ms,
+-- ARGV     generation, id, answer, bytes that are counted for it, scope, worth, exact key, canonical key or '',
+--          created ms, expiry ms,
 --          most entries, most bytes, most to evict in one call, ms that books outlive entries,
 --          1 when Redis has no room for more than there is, tags...
 -- returns  {outcome, whether something is gone, id and scope of each entry that was evicted...}
 --          outcome: stored, purged, expired, too_large, no_room, or full: there is more to evict, call again
 
-local id, answer, scope = ARGV[2], ARGV[3], ARGV[4]
-local exact, canonical = ARGV[6], ARGV[7]
-local created_ms, expiry_ms = tonumber(ARGV[8]), tonumber(ARGV[9])
-local most_entries, most_bytes, most_evicted = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local keep_ms = tonumber(ARGV[13])
-local is_tight = ARGV[14] == '1'
-local FIRST_TAG = 15
+local id, answer, size, scope = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local exact, canonical = ARGV[7], ARGV[8]
+local created_ms, expiry_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+local most_entries, most_bytes, most_evicted = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local keep_ms = tonumber(ARGV[14])
+local is_tight = ARGV[15] == '1'
+local FIRST_TAG = 16
 
 if generation() ~= tonumber(ARGV[1]) then return {'purged', 0} end
 if expiry_ms <= now_ms then return {'expired', 0} end
-if #answer > most_bytes then return {'too_large', 0} end
+if size > most_bytes then return {'too_large', 0} end
 mend_books()
 
 local reply = {'stored', 0}
@@ -29,7 +30,7 @@ end
 if is_tight then
   most_entries = math.min(most_entries, redis.call('ZCARD', expiry))
   most_bytes = math.min(most_bytes, tonumber(redis.call('HGET', meta, 'b') or 0))
-  if #answer > most_bytes then
+  if size > most_bytes then
     reply[1] = 'no_room'
     return reply
   end
@@ -37,7 +38,7 @@ end
 
 local function is_full()
   local bytes = tonumber(redis.call('HGET', meta, 'b') or 0)
-  return redis.call('ZCARD', expiry) >= most_entries or bytes + #answer > most_bytes
+  return redis.call('ZCARD', expiry) >= most_entries or bytes + size > most_bytes
 end
 
 local removed = 0
@@ -62,7 +63,7 @@ while is_full() do
   end
 end
 
-local record = {scope, #answer, tonumber(ARGV[5]), 0, exact, canonical}
+local record = {scope, size, tonumber(ARGV[6]), 0, exact, canonical}
 local outlives_ms = expiry_ms - now_ms + keep_ms
 for place = FIRST_TAG, #ARGV do
   record[#record + 1] = ARGV[place]
@@ -75,7 +76,7 @@ redis.call('HSET', records, id, cmsgpack.pack(record))
 redis.call('ZADD', expiry, expiry_ms, id)
 redis.call('ZADD', priority, level + record[3] / record[2], id)
 redis.call('ZADD', created, created_ms, id)
-redis.call('HINCRBY', meta, 'b', #answer)
+redis.call('HINCRBY', meta, 'b', size)
 for _, key in ipairs({records, expiry, priority, created, meta}) do outlive(key, outlives_ms) end
 for key, value in pairs({e = answer, x = id, c = id}) do
   local name = key == 'e' and id or key == 'x' and exact or canonical

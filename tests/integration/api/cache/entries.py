@@ -86,7 +86,7 @@ class Workplace:
 
     def store(self, *, timeout_s: float = 3.0, url: str | None = None, **options: Any) -> RedisEntryStore:
         link = self.link(timeout_s=timeout_s, url=url)
-        defaults: dict[str, Any] = {"max_entries": 1000, "max_bytes": 10**6, "now_s": self.clock}
+        defaults: dict[str, Any] = {"max_entries": 1000, "max_bytes": 10**7, "now_s": self.clock}
         return RedisEntryStore(link=link, clock_lua=self.clock.lua, **defaults | options)
 
     def _note(self, connected: bool, reason: str) -> None:

@@ -8,8 +8,12 @@ from typing import Any
 
 from api.cache.entry_codec import encoded
 from api.cache.redis_store import RedisEntryStore
+from api.cache.slots.types import Slots
 from api.cache.types import PurgeRequest
 from tests.integration.api.cache.entries import OTHER, SCOPE, TENANT, Workplace, entry, keys, refs, until
+
+# What an entry is taken to need in Redis beside its answer, and a vector.
+BOOKS, VECTOR = 1_600, 2_500
 
 
 async def is_kept(store: RedisEntryStore, question: str) -> bool:
@@ -71,7 +75,7 @@ async def test_without_prices_tokens_count(workplace: Workplace) -> None:
 
 
 async def test_bytes_are_limited_too(workplace: Workplace) -> None:
-    size = len(encoded(entry("000")))
+    size = len(encoded(entry("000"))) + BOOKS
     store = workplace.store(max_bytes=10 * size + size // 2)
     for number in range(100, 125):
         await store.store(entry(str(number)), generation=0)
@@ -79,8 +83,17 @@ async def test_bytes_are_limited_too(workplace: Workplace) -> None:
     assert 9 <= (await store.stats(TENANT))["entries"] <= 11
 
 
+async def test_what_stands_beside_an_answer_is_counted(workplace: Workplace) -> None:
+    store = workplace.store()
+    plain, searchable = entry("plain"), entry("searchable", slots=Slots(question_type="value"))
+    await store.store(plain, generation=0)
+    assert (await store.stats(TENANT))["bytes"] == len(encoded(plain)) + BOOKS
+    await store.store(searchable, generation=0)
+    assert (await store.stats(TENANT))["bytes"] == len(encoded(plain)) + len(encoded(searchable)) + 2 * BOOKS + VECTOR
+
+
 async def test_an_answer_larger_than_the_limit_is_not_kept_and_costs_nobody_a_place(workplace: Workplace) -> None:
-    store = workplace.store(max_bytes=2000)
+    store = workplace.store(max_bytes=4000)
     await store.store(entry("small"), generation=0)
     noise = random.Random(2).randbytes(4000).hex()  # noqa: S311 - no secret
     stored = await store.store(entry("large", answer={"text": noise}), generation=0)
@@ -117,7 +130,7 @@ async def test_a_redis_that_is_nearly_full_is_filled_no_further(workplace: Workp
         await store.store(entry(str(number)), generation=0)
     before = await store.stats(TENANT)
     used = workplace.client.info("memory")["used_memory"]
-    workplace.client.config_set("maxmemory", round(used / 0.9))
+    workplace.client.config_set("maxmemory", round(used / 0.85))
     try:
         crowded = workplace.store(max_entries=10_000, max_bytes=10**9)
         new = entry("new", cost_usd=1.0)
