@@ -16,8 +16,9 @@ from serving.embedders.base import Embedder, EmbedderError
 
 # The nearest one alone may have expired, or ask about another quarter.
 _NEIGHBOURS = 10
-# For a vector that no request waits for.
+# For a vector that no request waits for, and how many of these may be waited for at a time.
 _PATIENT_S = 10.0
+_MOST_LATE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,16 @@ class SemanticTier:
         self._timeout_s = timeout_s
         self._reporting = reporting
         self._now_s = now_s
+        self._late = 0
 
     async def search(self, asked: AskedQuestion) -> Search:
         """Never raises because a part is away."""
-        vector = await self._vector(asked.text, timeout_s=self._timeout_s, bulk=False)
+        try:
+            with self._reporting.timed(Part.EMBEDDER):
+                vector = await self._vector(asked.text, timeout_s=self._timeout_s, bulk=False)
+        except EmbedderError as error:
+            self._reporting.failed(Part.EMBEDDER, error)
+            return Search()
         if vector is None:
             return Search()
         try:
@@ -81,11 +88,12 @@ class SemanticTier:
 
     async def add(self, entry: Entry, text: str, vector: bytes | None) -> None:
         """Let the entry be found by nearness. `vector`: of `text`, where a search has made it already."""
-        vector = vector or await self._vector(text, timeout_s=_PATIENT_S, bulk=True)
-        if vector is None:
-            return
         try:
-            await self._index.add(entry.ref, vector, expires_at_s=entry.expires_at_s)
+            vector = vector or await self._late_vector(text)
+            if vector is not None:
+                await self._index.add(entry.ref, vector, expires_at_s=entry.expires_at_s)
+        except EmbedderError as error:
+            self._reporting.failed(Part.EMBEDDER, error)
         except VectorIndexError as error:
             self._reporting.failed(Part.INDEX, error)
 
@@ -104,17 +112,22 @@ class SemanticTier:
             and agreement(asked.slots, entry.slots).agrees
         )
 
-    async def _vector(self, text: str, *, timeout_s: float, bulk: bool) -> bytes | None:
-        """None where there is none in time, or it would stand for a part of the text only."""
-        try:
-            with self._reporting.timed(Part.EMBEDDER):
-                (vector,) = await self._embedder.embed([text], timeout_s=timeout_s, bulk=bulk)
-                # No token has less than one character, so most questions need not be counted.
-                if len(text) > MAX_QUESTION_TOKENS:
-                    (tokens,) = await self._embedder.token_counts([text])
-                    if tokens > MAX_QUESTION_TOKENS:
-                        return None
-        except EmbedderError as error:
-            self._reporting.failed(Part.EMBEDDER, error)
+    async def _late_vector(self, text: str) -> bytes | None:
+        """None where too many are waited for already: an embedder that cannot keep up would never catch up."""
+        if self._late >= _MOST_LATE:
             return None
+        self._late += 1
+        try:
+            return await self._vector(text, timeout_s=_PATIENT_S, bulk=True)
+        finally:
+            self._late -= 1
+
+    async def _vector(self, text: str, *, timeout_s: float, bulk: bool) -> bytes | None:
+        """None where it would stand for a part of the text only. Raises EmbedderError."""
+        (vector,) = await self._embedder.embed([text], timeout_s=timeout_s, bulk=bulk)
+        # No token has less than one character, so most questions need not be counted.
+        if len(text) > MAX_QUESTION_TOKENS:
+            (tokens,) = await self._embedder.token_counts([text])
+            if tokens > MAX_QUESTION_TOKENS:
+                return None
         return vector

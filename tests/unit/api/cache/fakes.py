@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,8 @@ class OneNumberEmbedder:
 
     away: bool = False
     texts: list[str] = field(default_factory=list)
+    may_embed: asyncio.Event | None = None
+    """None: at once."""
     name: str = "one-number"
     dimensions: int = 1
 
@@ -184,6 +187,8 @@ class OneNumberEmbedder:
     async def embed(self, texts: Sequence[str], *, timeout_s: float, bulk: bool = False) -> list[bytes]:  # noqa: ARG002 - as above
         if self.away:
             raise EmbedderUnavailable("told to be away")
+        if self.may_embed is not None:
+            await self.may_embed.wait()
         self.texts += texts
         return [struct.pack("<f", 1.0) for _ in texts]
 
