@@ -48,6 +48,11 @@ class Frame:
         return frozenset(item.value for item in self.items if self.kind(item) in _NAMED_KINDS)
 
     @cached_property
+    def is_domain(self) -> bool:
+        """Whether a company, a part of one, an index or a figure is spoken of."""
+        return bool(self.metrics) or any(self.kind(item) not in (None, "geography") for item in self.items)
+
+    @cached_property
     def asked(self) -> tuple[str, Sequence[Item]]:
         return question_type(self.items, metric_kinds=self.metric_kinds)
 
@@ -106,6 +111,11 @@ class Frame:
             item.slot in ("unknown", "synonyms") and not self.is_modifier(index)
             for index, item in enumerate(self.items)
         )
+
+    @cached_property
+    def has_plain_verb(self) -> bool:
+        """Whether what the company does can only be to have or report the figure: no other word may be a verb."""
+        return self.is_plain and (self.is_ranking or self.is_choice or not self.has_loose_words)
 
     def is_modifier(self, index: int) -> bool:
         """ "Widget" in "widget revenue" and in "revenue from widgets"."""

@@ -152,7 +152,7 @@ def _carrier(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
     if item.value == "say" and frame.asks_for_results_day:
         return None
-    if frame.is_plain and frame.question_type not in ("when", "where"):
+    if frame.has_plain_verb and frame.question_type not in ("when", "where"):
         if item.slot == "imperative":
             carries = item.value in _IMPERATIVE_CARRIES
         elif item.value == "guidance":
@@ -189,6 +189,9 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
     item = frame.items[index]
     before = frame.items[index - 1] if index else None
     after = frame.items[index + 1] if index + 1 < len(frame.items) else None
+    if item.value == "about" and not index:
+        # "Regarding Apple, what …"
+        return True
     if item.value == "there" or (after is not None and after.slot == "question"):
         return True
     if item.value == "from" and after is not None and after.slot == "entities":
@@ -229,7 +232,7 @@ def _auxiliary(frame: Frame, index: int) -> Part | None:
     if item.value == "do" and before and before[-1].value != "be":
         # "What does Visa do", unlike "what is Visa".
         return Part("residual", "do")
-    if item.value in ("have", "had") and not frame.is_plain and not _helps(frame, index):
+    if item.value in ("have", "had") and not frame.has_plain_verb and not _helps(frame, index):
         return Part("residual", "have")
     return None
 
@@ -247,6 +250,9 @@ def _helps(frame: Frame, index: int) -> bool:
 def _pronoun(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
     if len(frame.companies) == 1 and (item.value == "its" or (item.value == "the-company" and frame.is_plain)):
+        return None
+    if item.value == "it" and frame.is_plain and index == len(frame.items) - 1 and len(frame.companies) == 1:
+        # As in a question about inflation that begins "regarding inflation".
         return None
     if item.value == "that" and index and frame.items[index - 1].slot in ("unknown", "synonyms", "metrics"):
         # "companies that pay"

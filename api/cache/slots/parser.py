@@ -50,7 +50,7 @@ class SlotParser:
             problems.append("nothing is asked")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.companies or frame.metrics:
+        elif frame.is_domain:
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
         return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
 

@@ -76,7 +76,8 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
     if value == "whether":
         return YES_NO
     if value == "how-many":
-        return "what" if metric_kinds and set(metric_kinds) <= {"count"} else "count"
+        is_figure = metric_kinds and set(metric_kinds) <= {"count"}
+        return "what" if is_figure and not any(item.slot in _HEADS for item in items) else "count"
     if value in _ASKS_FOR_VALUE and _asks_which(first, items):
         return _for_kind("which", items, metric_kinds)
     if value in _ASKS_FOR_VALUE:

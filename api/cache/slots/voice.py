@@ -15,10 +15,12 @@ NOUN = ":noun"
 
 _BY = Part("residual", "by")
 _ON = Part("residual", "on")
+_COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
 _AFFECT = Part("residual", "affect")
 # "Which stores did it open": what the question word asks about stays in front.
 _FRONTED = frozenset({"which", "count"})
+_PREPOSITIONS = frozenset({"in", "on", "for", "at", "from", "with", "to", "by", "and", "or", "than", "if", "because"})
 _NO_ARGUMENT = frozenset({"periods", "numbers", "directions", "negations", "top_n", "basis"})
 
 
@@ -26,8 +28,18 @@ def in_active_voice(parts: Sequence[Part], question_type: str) -> tuple[str, lis
     """The question type and the parts, which are the same ones in another order, or one less "by" or "on"."""
     affecting = _how_it_affects(parts, question_type)
     if affecting is not None:
-        return "how", affecting
-    return question_type, _active(list(parts), question_type)
+        return "how", _with_period_last(affecting)
+    active = _with_period_last(_active(list(parts), question_type))
+    if question_type == "which" and active[:1] == [_COMPANY]:
+        return "who", active[1:]
+    return question_type, active
+
+
+def _with_period_last(parts: list[Part]) -> list[Part]:
+    """ "In 2021, did …": the only period of a question means the same at its beginning and at its end."""
+    if parts and parts[0].slot == "periods" and sum(part.slot == "periods" for part in parts) == 1:
+        return [*parts[1:], parts[0]]
+    return parts
 
 
 def _active(parts: list[Part], question_type: str) -> list[Part]:
@@ -41,12 +53,13 @@ def _active(parts: list[Part], question_type: str) -> list[Part]:
     if parts.count(_BY) != 1 or parts[at + 1 : at + 2] != [_BY] or any(map(_is_no_argument, before)):
         return parts
     verb = Part(parts[at].slot, parts[at].value.removesuffix(PASSIVE))
-    agent = after[:1] if after and after[0].slot == "entities" else []
+    length = next((place for place, part in enumerate(after) if _is_no_argument(part)), len(after))
+    agent = after[:length]
     if not agent:
         return _with_asked_agent(before, verb, after, question_type)
     if question_type in _FRONTED:
-        return [*before, *agent, verb, *after[1:]]
-    return [*agent, verb, *before, *after[1:]]
+        return [*before, *agent, verb, *after[length:]]
+    return [*agent, verb, *before, *after[length:]]
 
 
 def _with_asked_agent(before: list[Part], verb: Part, after: list[Part], question_type: str) -> list[Part]:
@@ -84,4 +97,4 @@ def _how_it_affects(parts: Sequence[Part], question_type: str) -> list[Part] | N
 
 
 def _is_no_argument(part: Part) -> bool:
-    return part.slot in _NO_ARGUMENT or part == _HAVE
+    return part.slot in _NO_ARGUMENT or part == _HAVE or (part.slot == "residual" and part.value in _PREPOSITIONS)
