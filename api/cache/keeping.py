@@ -61,9 +61,10 @@ class Keeping:
             # A stand-in's answer is not the asked model's; what it would be for those who wait is theirs to find out.
             on_answer(None, "fallback")
         elif isinstance(reply, StreamReply):
-            reply.frames = RecordedStream(
-                reply.frames, Assembly(call.endpoint, choices=call.request.choices), on_answer
-            )
+            assembly = Assembly(call.endpoint, choices=call.request.choices)
+            reply.frames = recorded = RecordedStream(reply.frames, assembly, on_answer)
+            if miss.lead is not None:
+                miss.lead.unread_s = recorded.unread_s
         elif isinstance(reply, WholeReply):
             try:
                 answer = assembled(reply.body, call.endpoint, choices=call.request.choices)

@@ -7,6 +7,7 @@ refusal, a tool call, an error, fields that nobody here can replay.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
@@ -150,11 +151,17 @@ class RecordedStream:
         self._frames = frames
         self._assembly: Assembly | None = assembly
         self._on_answer = on_answer
+        self._handed_over_s: float | None = time.monotonic()
+
+    def unread_s(self) -> float:
+        """For how long nobody has asked for more."""
+        return 0.0 if self._handed_over_s is None else time.monotonic() - self._handed_over_s
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> list[Json]:
+        self._handed_over_s = None
         try:
             batch = await anext(self._frames)
         except StopAsyncIteration:
@@ -163,6 +170,7 @@ class RecordedStream:
             raise
         if self._assembly is not None:
             self._take(self._assembly, batch)
+        self._handed_over_s = time.monotonic()
         return batch
 
     def _take(self, assembly: Assembly, batch: list[Json]) -> None:

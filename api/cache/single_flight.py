@@ -2,7 +2,8 @@
 
 The first call of a worker acts for all that ask the same there: it looks up, takes the lease or waits until the one
 that has it has stored its answer. The call with the lease *leads*. When it ends without an answer, its followers start
-over, and one of them leads; when that one ends so too, or an answer is unfit to share, all of them go on alone, at once.
+over, and one of them leads; when that one ends so too, when an answer is unfit to share, or when the leader's client
+does not read, all of them go on alone, at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _LEASE_S = 3.0
 # So many leaders that end without an answer are waited for: one may have left, but an engine that fails would fail each
 # follower after all that were before it.
 _MOST_LEADERS = 2
+# A leader whose client has not read for so long does not find out how its answer goes on.
+_UNREAD_S = 1.0
 # How often followers look whether another worker's leader has stored its answer: at first, and at most.
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.01, 0.1
 
@@ -136,6 +139,9 @@ class SingleFlight:
             await self._store.land(lead.tenant, lead.flight, shareable=shareable)
 
     async def _extended(self, lead: Lead) -> None:
+        if lead.unread_s() >= _UNREAD_S:
+            lead.go_alone()
+            return
         try:
             held = await self._store.extend(lead.tenant, lead.flight)
         except StoreError:
@@ -151,6 +157,10 @@ def _status(entry: Entry, keys: LookUpKeys) -> CacheStatus:
     if entry.canonical_key is not None and entry.canonical_key == keys.canonical:
         return CacheStatus.CANONICAL
     return CacheStatus.SEMANTIC
+
+
+def _read() -> float:
+    return 0.0
 
 
 def _once(report: Callable[[], object]) -> Callable[[], object]:
@@ -187,7 +197,7 @@ class _Group:
 class Lead:
     """The right, and the duty, to find the answer that others wait for. The first of its endings counts."""
 
-    __slots__ = ("_ended", "_flights", "_group", "_timer", "_work_left", "flight", "tenant")
+    __slots__ = ("_ended", "_flights", "_group", "_timer", "_work_left", "flight", "tenant", "unread_s")
 
     def __init__(self, flights: SingleFlight, tenant: str, flight: Flight, group: _Group) -> None:
         self.tenant = tenant
@@ -197,6 +207,8 @@ class Lead:
         self._ended = False
         self._work_left = False
         self._timer: asyncio.TimerHandle | None = None
+        self.unread_s: Callable[[], float] = _read
+        """For how long the leader's client has not taken what there is for it."""
 
     def share(self, entry: Entry, *, stored: bool) -> None:
         """The answer, which followers elsewhere find where it was `stored`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from typing import Any
@@ -114,6 +115,30 @@ async def test_what_is_clearly_unfit_is_known_at_once_and_said_once() -> None:
     assert recording.answers == [(None, "not_text")]
     assert len(await recording.passed_on()) == len(CHUNKS)
     assert len(recording.answers) == 1
+
+
+async def test_it_knows_for_how_long_nobody_has_read() -> None:
+    recording = Recording(CHUNKS)
+    await asyncio.sleep(0.01)
+    assert recording.stream.unread_s() >= 0.01
+    await anext(recording.stream)
+    await asyncio.sleep(0.01)
+    assert recording.stream.unread_s() >= 0.01
+    await recording.passed_on()
+    await asyncio.sleep(0.01)
+    assert recording.stream.unread_s() == 0
+
+
+async def test_an_engine_that_says_nothing_is_no_reader_that_does_not_read() -> None:
+    async def silent() -> AsyncIterator[list[Any]]:
+        await asyncio.Event().wait()
+        yield []
+
+    stream = RecordedStream(silent(), Assembly(Endpoint.CHAT, choices=1), lambda *_: None)
+    reading = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0.01)
+    assert stream.unread_s() == 0
+    reading.cancel()
 
 
 async def test_a_stream_that_breaks_off_says_nothing() -> None:

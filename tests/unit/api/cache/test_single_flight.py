@@ -141,24 +141,6 @@ async def test_when_the_leader_gives_up_one_follower_leads(
     assert all(each.entry is ENTRY for each in await settled(*waiting))
 
 
-async def test_after_two_leaders_without_an_answer_all_go_on_alone(worker: Worker, store: MemoryStore) -> None:
-    [lead] = leads([await worker.ask()])
-    following = worker.asks(10)
-    await turns()
-    lead.close()
-    done, waiting = await asyncio.wait(following, timeout=10, return_when=asyncio.FIRST_COMPLETED)
-    [successor] = leads([task.result() for task in done])
-    late = worker.asks(1)
-    await turns()
-    successor.close()
-    assert [(each.entry, each.lead) for each in await settled(*waiting)] == [(None, None)] * 9
-    await turns()
-    [third] = leads(await settled(*late))
-    third.close()
-    await turns()
-    assert store.leases == {}
-
-
 async def test_a_leader_that_is_cancelled_while_it_boards_leaves_the_lead_to_another(
     worker: Worker, store: MemoryStore
 ) -> None:
@@ -262,6 +244,23 @@ async def test_the_leader_keeps_its_lease_for_as_long_as_it_works(store: MemoryS
     count = len(extended)
     await asyncio.sleep(0.1)
     assert len(extended) == count
+    await worker.background.aclose()
+
+
+@pytest.mark.parametrize("where", ["worker", "other"])
+async def test_a_leader_whose_client_does_not_read_holds_up_nobody(where: str, store: MemoryStore) -> None:
+    worker, other = Worker(store), Worker(store)
+    worker.flights = SingleFlight(store, worker.background, wait_s=600, lease_s=0.06)
+    other.flights = SingleFlight(store, other.background, wait_s=600, lease_s=0.06)
+    [lead] = leads([await worker.ask()])
+    following = (worker if where == "worker" else other).asks(5)
+    await turns()
+    lead.unread_s = lambda: 0.9
+    await asyncio.sleep(0.1)
+    assert not any(task.done() for task in following)
+    lead.unread_s = lambda: 1.0
+    assert [(each.entry, each.lead) for each in await settled(*following)] == [(None, None)] * 5
+    lead.share(ENTRY, stored=True)  # too late, and no harm
     await worker.background.aclose()
 
 
