@@ -11,7 +11,7 @@ import httpx
 from tests.acceptance.gateway.processes import Gateway, eventually
 
 ADMIN_KEY = "acceptance-admin-key-1"
-TENANTS = 80
+TENANTS = 400
 
 
 @dataclass(frozen=True)
