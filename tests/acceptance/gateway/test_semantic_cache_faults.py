@@ -83,7 +83,7 @@ def whole_redis(redis_server: RedisServer) -> Iterator[RedisServer]:
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_redis_goes_while_the_engine_works(hasty: Asking, engine: Engine, whole_redis: RedisServer, how: str) -> None:
     question = f"What was Apple's revenue in {'Q1' if how == 'killed' else 'Q2'} 2024?"
-    engine.put_faults(slow={"factor": 20})
+    engine.put_faults(slow={"factor": 1000})
     with (
         hasty.gateway.client(timeout_s=30) as client,
         client.stream("POST", CHAT, json=asked(question, stream=True)) as answer,
@@ -93,9 +93,9 @@ def test_redis_goes_while_the_engine_works(hasty: Asking, engine: Engine, whole_
             whole_redis.kill()
         else:
             whole_redis.freeze()
+        engine.put_faults()
         rest = answer.read().decode()
     assert rest.endswith("data: [DONE]\n\n")
-    engine.put_faults()
     for _ in range(5):
         assert hasty.status(question) == "bypass"
     whole_redis.thaw()
@@ -236,5 +236,6 @@ def test_with_a_damaged_model_the_other_tiers_go_on(
         assert report.status_code == 200
         assert report.json()["status"] == "degraded"
         assert report.json()["dependencies"]["embedder"] == "away (EmbedderUnavailable)"
-        [said] = {line for line in asked_of.gateway.log().splitlines() if "there is no embedder" in line}
-        assert "is damaged" in said
+        said = [line for line in asked_of.gateway.log().splitlines() if "there is no embedder" in line]
+        assert said, "a worker says so once"
+        assert all("is damaged" in line for line in said)

@@ -26,15 +26,18 @@ from tests.acceptance.gateway.cached_answers import (
 from tests.acceptance.gateway.processes import KEY, Engine, Gateway, GatewayFactory, eventually
 from tests.acceptance.gateway.raw_http import CHAT
 
-# Some 30 ms a token, and 40 of them: an answer takes more than a second.
-SLOW: dict[str, Any] = {"slow": {"factor": 50}}
+# Half a second a token: no answer ends before a test lets it, by putting the fault off.
+SLOW: dict[str, Any] = {"slow": {"factor": 1000}}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 async def test_a_hundred_identical_misses_are_one_engine_call(tenant: Tenant, engine: Engine, stream: bool) -> None:
     engine.put_faults(**SLOW)
     before, followers = engine_calls(tenant.gateway), _followers(tenant.gateway)
-    answers = await ask_at_once(tenant, [asked(stream=stream)] * 100)
+    asking = asyncio.create_task(ask_at_once(tenant, [asked(stream=stream)] * 100))
+    await _until(tenant.gateway, followers=followers + 99)
+    engine.put_faults()
+    answers = await asking
     assert all(echoes(answer) for answer in answers)
     assert engine_calls(tenant.gateway) == before + 1
     statuses = [answer.status for answer in answers]
@@ -44,9 +47,12 @@ async def test_a_hundred_identical_misses_are_one_engine_call(tenant: Tenant, en
 
 async def test_those_who_mean_the_same_wait_for_it_too(tenant: Tenant, engine: Engine) -> None:
     engine.put_faults(**SLOW)
-    before = engine_calls(tenant.gateway)
+    before, followers = engine_calls(tenant.gateway), _followers(tenant.gateway)
     bodies = [asked(Q3 if number % 2 else SAME_AS_Q3, stream=number % 3 == 0) for number in range(60)]
-    answers = await ask_at_once(tenant, bodies)
+    asking = asyncio.create_task(ask_at_once(tenant, bodies))
+    await _until(tenant.gateway, followers=followers + 59)
+    engine.put_faults()
+    answers = await asking
     assert len({answer.text for answer in answers}) == 1
     assert engine_calls(tenant.gateway) == before + 1
 
@@ -55,7 +61,10 @@ async def test_different_questions_wait_for_nobody(tenant: Tenant, engine: Engin
     engine.put_faults(**SLOW)
     questions = [f"What was Apple's revenue in Q{quarter} {year}?" for quarter in (1, 2, 3, 4) for year in (2022, 2023)]
     before = engine_calls(tenant.gateway)
-    answers = await ask_at_once(tenant, [asked(question) for question in questions])
+    asking = asyncio.create_task(ask_at_once(tenant, [asked(question) for question in questions]))
+    await asyncio.to_thread(eventually, engine.running, until=lambda count: count == len(questions))
+    engine.put_faults()
+    answers = await asking
     assert all(echoes(answer, question) for question, answer in zip(questions, answers, strict=True))
     assert engine_calls(tenant.gateway) == before + len(questions)
 
@@ -68,6 +77,7 @@ async def test_when_the_leader_leaves_the_others_are_answered(tenant: Tenant, en
             assert leader.headers["x-cache"] == "miss"
             following = asyncio.create_task(ask_at_once(tenant, [asked()] * 20))
             await _until(tenant.gateway, followers=followers + 20)
+        engine.put_faults()
         answers = await following
     assert all(echoes(answer) for answer in answers)
     assert engine_calls(tenant.gateway) == before + 2, "one of those who waited has asked again, for all"
@@ -85,6 +95,7 @@ async def test_a_follower_may_leave(tenant: Tenant, engine: Engine) -> None:
         following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await following
+    engine.put_faults()
     [answer] = await leading
     assert echoes(answer)
     assert engine_calls(tenant.gateway) == before + 1
@@ -94,8 +105,9 @@ async def test_a_follower_may_leave(tenant: Tenant, engine: Engine) -> None:
 async def test_an_answer_that_cannot_be_shared_is_asked_for_by_each_at_once(tenant: Tenant, engine: Engine) -> None:
     engine.put_faults(**SLOW)
     before = engine_calls(tenant.gateway)
-    asking = asyncio.create_task(ask_at_once(tenant, [asked(max_tokens=30)] * 12))
+    asking = asyncio.create_task(ask_at_once(tenant, [asked(max_tokens=2)] * 12))
     await asyncio.to_thread(eventually, engine.running, until=lambda count: count == 11)
+    engine.put_faults()
     answers = await asking
     assert {answer.status for answer in answers} == {"miss"}
     assert engine_calls(tenant.gateway) == before + 12
@@ -104,7 +116,10 @@ async def test_an_answer_that_cannot_be_shared_is_asked_for_by_each_at_once(tena
 async def test_who_does_not_store_holds_up_nobody(tenant: Tenant, engine: Engine) -> None:
     engine.put_faults(**SLOW)
     before = engine_calls(tenant.gateway)
-    await ask_at_once(tenant, [asked()] * 6, cache_control="no-store")
+    asking = asyncio.create_task(ask_at_once(tenant, [asked()] * 6, cache_control="no-store"))
+    await asyncio.to_thread(eventually, engine.running, until=lambda count: count == 6)
+    engine.put_faults()
+    await asking
     assert engine_calls(tenant.gateway) == before + 6
 
 
@@ -125,7 +140,7 @@ def two_workers(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]
 
 async def test_when_the_leaders_worker_is_killed_all_others_are_answered(two_workers: Gateway, engine: Engine) -> None:
     """Its own clients lose their connections, as they would without a cache; those of the other worker do not."""
-    engine.put_faults(slow={"factor": 100})
+    engine.put_faults(**SLOW)
     async with two_workers.async_client(timeout_s=60) as client:
 
         async def follow() -> CachedAnswer | None:

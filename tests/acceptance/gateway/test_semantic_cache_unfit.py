@@ -64,7 +64,7 @@ def test_an_error_is_not_stored(tenant: Tenant, engine: Engine) -> None:
 
 
 def test_a_stream_that_the_client_left_is_not_stored(tenant: Tenant, engine: Engine) -> None:
-    engine.put_faults(slow={"factor": 50})
+    engine.put_faults(slow={"factor": 1000})
     with (
         tenant.gateway.client(tenant_key(tenant.name)) as client,
         client.stream("POST", CHAT, json=asked(stream=True)) as answer,
@@ -76,7 +76,7 @@ def test_a_stream_that_the_client_left_is_not_stored(tenant: Tenant, engine: Eng
 
 
 def test_an_answer_under_way_when_all_was_purged_is_not_stored(tenant: Tenant, engine: Engine) -> None:
-    engine.put_faults(slow={"factor": 20})
+    engine.put_faults(slow={"factor": 1000})
     before = kept(tenant, "purged")
     with (
         tenant.gateway.client(tenant_key(tenant.name)) as client,
