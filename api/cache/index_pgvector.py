@@ -11,7 +11,8 @@ import logging
 import struct
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -31,6 +32,15 @@ logger = logging.getLogger(__name__)
 EXACT_UP_TO = 2_000
 # How many vectors a walk of the graph keeps in view, and how many it looks at before it gives up on a rare scope.
 _WALK_BREADTH, _MOST_WALKED = 100, 20_000
+_SESSION = {
+    # Where there is a choice between walking the graph and sorting what was read, the graph was asked for; the planner,
+    # which knows little of a table that changes all the time, would read the whole scope.
+    "enable_sort": "off",
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.ef_search": str(_WALK_BREADTH),
+    "hnsw.max_scan_tuples": str(_MOST_WALKED),
+}
+_PATIENT_S = 2.0
 _BATCH = 500
 # Any number of workers make the table at once; Postgres lets one at a time through this lock.
 _SCHEMA_LOCK = 0x76656373
@@ -41,14 +51,6 @@ _READ_COLUMNS = """
     SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
-# The table, its columns or the extension were taken away under a connection that works.
-_LOST = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedObject,
-    psycopg.errors.InvalidSchemaName,
-)
 _T = TypeVar("_T")
 
 
@@ -93,27 +95,14 @@ class PgvectorIndex:
         self._exact_up_to = exact_up_to
         self._sizes = ScopeSizes(now_s)
         self._queries = VectorQueries(dimensions, has_graph=self._has_graph)
-        self._session = {
-            "statement_timeout": f"{timeout_s * 1000:.0f}ms",  # what nobody waits for any more is not worked on
-            # Where there is a choice between walking the graph and sorting what was read, the graph was asked for; the
-            # planner, which knows little of a table that changes all the time, would read the whole scope.
-            "enable_sort": "off",
-            "hnsw.iterative_scan": "strict_order",
-            "hnsw.ef_search": str(_WALK_BREADTH),
-            "hnsw.max_scan_tuples": str(_MOST_WALKED),
-        }
-        self._link = PostgresLink(
-            database_url=database_url,
-            timeout_s=timeout_s,
-            prepare=self._make_table,
-            adopt=self._adopt,
-            on_change=_tell,
-            connections=connections,
-        )
+        self._searches = self._link(database_url, timeout_s, connections, "searched")
+        # Nobody waits for additions, and none is to be lost because Postgres takes a moment.
+        self._changes = self._link(database_url, max(timeout_s, _PATIENT_S), 1, "changed")
 
     async def start(self) -> None:
         """Try once to connect and to make the table; goes on in the background."""
-        await self._link.start()
+        await self._searches.start()
+        await self._changes.start()
 
     async def add(self, ref: EntryRef, vector: bytes, *, expires_at_s: float) -> None:
         row = (*ref, expires_at_s, self._checked(vector))
@@ -139,7 +128,7 @@ class PgvectorIndex:
             found = await connection.execute(query, asked, prepare=True)
             return [Neighbour(id_, 1 - distance) for id_, distance in await found.fetchall()]
 
-        return await self._run(search)
+        return await _run(self._searches, search)
 
     async def remove(self, refs: Sequence[EntryRef]) -> None:
         for start in range(0, len(refs), _BATCH):
@@ -150,10 +139,22 @@ class PgvectorIndex:
         return await self._change(self._queries.sweep, (self._now_s(), limit))
 
     async def check(self) -> None:
-        await self._change(self._queries.check, ())
+        await _run(self._searches, lambda connection: _execute(connection, self._queries.check, ()))
 
     async def aclose(self) -> None:
-        await self._link.aclose()
+        await self._searches.aclose()
+        await self._changes.aclose()
+
+    def _link(self, database_url: str, timeout_s: float, connections: int, done: str) -> PostgresLink:
+        settings = _SESSION | {"statement_timeout": f"{timeout_s * 1000:.0f}ms"}  # who would wait any longer?
+        return PostgresLink(
+            database_url=database_url,
+            timeout_s=timeout_s,
+            prepare=self._make_table,
+            adopt=partial(_adopt, settings),
+            on_change=partial(_tell, done),
+            connections=connections,
+        )
 
     def _checked(self, vector: bytes) -> _Vector:
         if len(vector) != 4 * self._dimensions:
@@ -172,16 +173,7 @@ class PgvectorIndex:
 
     async def _change(self, query: sql.Composed, values: Sequence[Any]) -> int:
         """How many rows it has changed."""
-        return await self._run(lambda connection: _execute(connection, query, values))
-
-    async def _run(self, work: Work[_T]) -> _T:
-        try:
-            return await self._link.run(work)
-        except _LOST as error:
-            self._link.lose(str(error))
-            raise VectorIndexError(f"the table of vectors is lost: {error}") from error
-        except (PostgresAwayError, psycopg.Error) as error:
-            raise VectorIndexError(str(error)) from error
+        return await _run(self._changes, lambda connection: _execute(connection, query, values))
 
     async def _make_table(self, connection: psycopg.AsyncConnection) -> None:
         queries = self._queries
@@ -198,20 +190,32 @@ class PgvectorIndex:
                 f"the table {queries.table} lacks or has another type for the columns {', '.join(wrong)}: drop it"
             )
 
-    async def _adopt(self, connection: psycopg.AsyncConnection) -> None:
-        connection.adapters.register_dumper(_Vector, _VectorDumper)
-        await connection.execute(
-            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
-            (list(self._session), list(self._session.values())),
-        )
+
+async def _run(link: PostgresLink, work: Work[_T]) -> _T:
+    try:
+        return await link.run(work)
+    except (PostgresAwayError, psycopg.DataError, psycopg.IntegrityError) as error:
+        raise VectorIndexError(str(error)) from error
+    except psycopg.Error as error:
+        # The table, its columns or the extension were taken away under a connection that works.
+        link.lose(str(error))
+        raise VectorIndexError(f"the table of vectors is lost: {error}") from error
+
+
+async def _adopt(settings: Mapping[str, str], connection: psycopg.AsyncConnection) -> None:
+    connection.adapters.register_dumper(_Vector, _VectorDumper)
+    await connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
+        (list(settings), list(settings.values())),
+    )
 
 
 async def _execute(connection: psycopg.AsyncConnection, query: sql.Composed, values: Sequence[Any]) -> int:
     return (await connection.execute(query, values, prepare=True)).rowcount
 
 
-def _tell(is_there: bool, reason: str) -> None:  # noqa: FBT001 - as PostgresLink has it
+def _tell(done: str, is_there: bool, reason: str) -> None:  # noqa: FBT001 - as PostgresLink has it
     if is_there:
-        logger.info("vectors are searched in Postgres")
+        logger.info("vectors are %s in Postgres", done)
     else:
-        logger.warning("vectors cannot be searched in Postgres", extra={"reason": reason})
+        logger.warning("vectors cannot be %s in Postgres", done, extra={"reason": reason})

