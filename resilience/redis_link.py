@@ -1,7 +1,8 @@
 """One pipelined connection to Redis that comes back by itself, and that nobody waits for longer than was said.
 
 While Redis is away calls fail at once: a probe in the background finds out when it is back. A call that is late fails,
-its reply is dropped when it comes, and until then calls fail at once too, for what they would wait behind is stuck.
+its reply is dropped when it comes, and until then calls fail at once too, for what they would wait behind is stuck. A
+Redis that is late again and again counts as away, or every call would wait for nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 SETTLED_S = 5.0
 # A connection with a late reply may still deliver it; after so long it is given up.
 STUCK_S = 1.0
+# So often in a row it may be late.
+MOST_LATE = 3
 # A reply that has arrived must be read before the time-out is believed: the slow one may have been this process.
 _GRACE_S = 0.005
 
@@ -71,6 +74,8 @@ class RedisLink:
         self._connection: RespConnection | None = None
         self._was_connected: bool | None = None
         self._late: set[asyncio.Future[Any]] = set()
+        self._times_late = 0
+        self._stuck: asyncio.TimerHandle | None = None
         self._probe: asyncio.Task[None] | None = None
         self._pause_s = 0.0
         self._connected_s = 0.0
@@ -110,6 +115,7 @@ class RedisLink:
             with suppress(asyncio.CancelledError):
                 await self._probe
         self._end_first_attempt()
+        self._end_stuck()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -147,10 +153,11 @@ class RedisLink:
             reply = await answer
         finally:
             timer.cancel()
-        if isinstance(reply, hiredis.ReplyError):
-            raise RedisRefusedError(str(reply))
         if isinstance(reply, RespError):
             raise RedisAwayError(str(reply)) from reply
+        self._times_late = 0
+        if isinstance(reply, hiredis.ReplyError):
+            raise RedisRefusedError(str(reply))
         return reply
 
     def _receive(self, answer: asyncio.Future[Any], reply: Any) -> None:
@@ -158,6 +165,8 @@ class RedisLink:
             answer.set_result(reply)
         else:
             self._late.discard(answer)
+            if not self._late:
+                self._end_stuck()
 
     def _suspect(self, connection: RespConnection, answer: asyncio.Future[Any]) -> None:
         asyncio.get_running_loop().call_later(_GRACE_S, self._give_up, connection, answer)
@@ -166,19 +175,31 @@ class RedisLink:
         if answer.done():
             return
         answer.set_exception(RedisAwayError(f"Redis has not answered within {self._timeout_s * 1000:.0f} ms"))
-        if connection is self._connection:
-            if not self._late:
-                asyncio.get_running_loop().call_later(STUCK_S, self._drop_if_stuck, connection)
-            self._late.add(answer)
+        if connection is not self._connection:
+            return
+        if not self._late:
+            self._times_late += 1
+            if self._times_late == MOST_LATE:
+                self._drop(connection, f"Redis was late {MOST_LATE} times in a row")
+                return
+            reason = f"Redis has not answered for {STUCK_S:g} s"
+            self._stuck = asyncio.get_running_loop().call_later(STUCK_S, self._drop, connection, reason)
+        self._late.add(answer)
 
-    def _drop_if_stuck(self, connection: RespConnection) -> None:
-        if connection is self._connection and self._late:
-            connection.close()
-            self._lose(f"Redis has not answered for {STUCK_S:g} s")
+    def _drop(self, connection: RespConnection, reason: str) -> None:
+        connection.close()
+        self._lose(reason)
+
+    def _end_stuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _lose(self, reason: str) -> None:
         self._connection = None
         self._late.clear()
+        self._times_late = 0
+        self._end_stuck()
         if asyncio.get_running_loop().time() - self._connected_s > SETTLED_S:
             self._pause_s = 0.0
         if not self._closed:

@@ -116,6 +116,38 @@ async def test_a_late_reply_is_nobodys() -> None:
         await link.aclose()
 
 
+@pytest.mark.parametrize(("timeout_s", "slow_s", "in_time_between"), [(0.2, 0.3, False), (0.4, 0.8, True)])
+async def test_one_that_is_late_again_and_again_is_away(timeout_s: float, slow_s: float, in_time_between: bool) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while command := await reader.read(100):
+            if b"slow" in command or connections > 1:
+                await asyncio.sleep(slow_s)
+            writer.write(b"+OK\r\n")
+
+    async with server(serve) as url:
+        changes: list[bool] = []
+        link = link_to(url, changes, timeout_s=timeout_s)
+        for _ in range(3):
+            with pytest.raises(RedisAwayError, match="has not answered within"):
+                await link.call("GET", "slow")
+            async with asyncio.timeout(5):
+                while not is_connected(link) and connections == 1 and changes == [True]:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            if in_time_between:
+                await link.call("GET", "fast")
+        if in_time_between:
+            assert (changes, connections) == ([True], 1)
+        else:
+            assert changes == [True, False]
+            with pytest.raises(RedisAwayError, match="not connected"):
+                await link.call("GET", "fast")
+        await link.aclose()
+
+
 async def test_one_that_hangs_up_at_once_is_not_called_again_and_again() -> None:
     visits_s: list[float] = []
 
