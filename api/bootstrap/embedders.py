@@ -11,6 +11,7 @@ from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.catalogue.base import MINILM
 from serving.embedders.base import Embedder
 from serving.embedders.cached import CachedEmbedder
+from serving.embedders.cooled import CooledEmbedder
 from serving.embedders.on_demand import OnDemandEmbedder
 from serving.http.pool import ConnectionPool
 
@@ -26,9 +27,8 @@ class Embedders:
         self._pool = pool
         is_chosen = settings.embedder.embedder is EmbedderKind.ONNX
         self.builtin: Embedder = self._on_demand(self._minilm, for_questions=is_chosen)
-        self.for_questions = CachedEmbedder(
-            self.builtin if is_chosen else self._on_demand(self._other, for_questions=True)
-        )
+        chosen = self.builtin if is_chosen else self._on_demand(self._other, for_questions=True)
+        self.for_questions = CachedEmbedder(CooledEmbedder(chosen))
         """With a memory for questions that come again."""
 
     async def aclose(self) -> None:
