@@ -22,7 +22,7 @@ from bench.gateway import REPOSITORY
 from bench.load import LoadError
 from bench.machine import describe_machine
 from bench.processes import ProcessError
-from bench.semantic_cache.pairs import FOLDER
+from bench.semantic_cache.pairs import held_out
 from bench.semantic_cache.published import Published
 from bench.semantic_cache.run import PARTS, Effort, Site, run
 from scripts.embedded.service import ServiceError
@@ -89,7 +89,7 @@ def _file(text: str) -> Path:
 
 def _effort(arguments: argparse.Namespace) -> Effort:
     return Effort(
-        pairs=tuple(arguments.pairs or sorted(FOLDER.glob("*.jsonl"))),
+        pairs=tuple(arguments.pairs or held_out()),
         speed=arguments.speed,
         questions=arguments.questions,
         sizes=tuple(arguments.sizes),

@@ -6,7 +6,7 @@ the number or the order. Their questions look alike and have different answers. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -38,14 +38,18 @@ Group = tuple[Intent, ...]
 
 
 def groups() -> list[Group]:
-    """All of them, in a fixed order. Raises ValueError where two intents share a wording."""
-    made = list(chain(_figures(), _bases(), _moves(), _comparisons(), _lists(), _now(), _people(), _words(), _tasks()))
-    by_wording: dict[str, str] = {}
-    for intent in chain.from_iterable(made):
+    """All of them, in a fixed order."""
+    return list(chain(_figures(), _bases(), _moves(), _comparisons(), _lists(), _now(), _people(), _words(), _tasks()))
+
+
+def owners(found: Iterable[Group]) -> dict[str, Intent]:
+    """The intent of each wording. Raises ValueError where two intents share one."""
+    by_wording: dict[str, Intent] = {}
+    for intent in chain.from_iterable(found):
         for wording in intent.wordings:
-            if by_wording.setdefault(wording, intent.name) != intent.name:
-                raise ValueError(f"{wording!r} is a wording of {by_wording[wording]} and of {intent.name}")
-    return made
+            if by_wording.setdefault(wording, intent) is not intent:
+                raise ValueError(f"{wording!r} is a wording of {by_wording[wording].name} and of {intent.name}")
+    return by_wording
 
 
 def _quarter_forms(quarter: int, year: int) -> tuple[str, str, str]:

@@ -18,7 +18,9 @@ from bench.load import LoadError
 from bench.semantic_cache.client import Answer, Client, chat, connected
 from bench.semantic_cache.engine import MODEL
 
-FOLDER = Path(__file__).parent / "pairs"
+_FOLDER = Path(__file__).parent / "pairs"
+LINKS = _FOLDER / "links.jsonl"
+"""Questions of different pairs that have the same answer: for the stream, where they meet in one scope."""
 _CONNECTIONS = 8
 _BATCH = 64
 # An answer is stored behind the client's back; nothing is asked again before all of a batch must be there.
@@ -32,6 +34,11 @@ class Pair:
     """What tells the two apart: a class of hard negatives, or the way in which one was rephrased."""
     a: str
     b: str
+
+    @property
+    def is_drawn(self) -> bool:
+        """Made from a template by chance, not written."""
+        return self.kind.startswith("template")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,11 @@ class Outcome:
     @property
     def is_wrong(self) -> bool:
         return self.is_hit and not self.pair.same
+
+
+def held_out() -> list[Path]:
+    """The files of pairs that come with the benchmark."""
+    return sorted(_FOLDER.glob("held-out-*.jsonl"))
 
 
 def read_pairs(path: Path) -> list[Pair]:

@@ -20,7 +20,7 @@ from bench.semantic_cache import (
     stream,
     stream_report,
 )
-from bench.semantic_cache.intents import groups
+from bench.semantic_cache.intents import Group, groups, owners
 from bench.semantic_cache.published import Published
 from bench.semantic_cache.servers import (
     Backend,
@@ -31,6 +31,7 @@ from bench.semantic_cache.servers import (
     running_gateway,
 )
 from bench.semantic_cache.timeline import Traffic, questions
+from bench.semantic_cache.written import groups_of
 
 PARTS = ("pairs", "stream", "latency", "isolation")
 _EXPIRY_S = 2.0
@@ -96,7 +97,7 @@ class _Bench:
 
     async def stream(self) -> Published:
         traffic = Traffic(questions=self._effort.questions)
-        asked = questions(groups(), traffic)
+        asked = questions(self._intents(), traffic)
         speed = self._effort.speed
         results = {}
         for backend in self._backends():
@@ -137,6 +138,14 @@ class _Bench:
                 expiry = await isolation.expiry(platform, ttl_s=_EXPIRY_S, progress=progress)
             results[backend.name] = isolation_report.Result(fuzzed=fuzzed, expiry=expiry, flights=flights)
         return isolation_report.publish(results)
+
+    def _intents(self) -> list[Group]:
+        """Made ones, and those of pairs that people have written."""
+        made = groups()
+        # Templates draw by chance what others may have asked already, in other words.
+        files = [*self._effort.pairs, pairs.LINKS]
+        written = [pair for path in files for pair in pairs.read_pairs(path) if not pair.is_drawn]
+        return made + groups_of(written, taken=owners(made))
 
     def _backends(self) -> Iterator[Backend]:
         """One after the other; each is ended before the next."""

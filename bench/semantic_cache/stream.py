@@ -50,7 +50,7 @@ async def run(
     asked: Sequence[Question], traffic: Traffic, *, port: int, speed: float, progress: Callable[[str], None]
 ) -> list[Outcome]:
     """Ask every question at its time. Raises LoadError, also where the machine cannot keep the pace."""
-    intent_of = {wording: question.intent.name for question in asked for wording in question.intent.wordings}
+    intent_of = {question.text: question.intent.name for question in asked}
     loop = asyncio.get_running_loop()
     outcomes: list[Outcome] = []
     async with connected(port=port, key=KEY, connections=_CONNECTIONS) as client:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.semantic_cache.intents import Intent, groups
+from bench.semantic_cache.intents import Intent, groups, owners
 from bench.semantic_cache.timeline import Question, Traffic, oracle, questions
 
 TRAFFIC = Traffic()
@@ -27,8 +27,7 @@ def repeats(*stream: Question) -> list[bool]:
 def test_there_are_enough_intents_and_each_wording_belongs_to_one() -> None:
     intents = [intent for group in groups() for intent in group]
     assert len({intent.name for intent in intents}) == len(intents) >= 500
-    owners = Counter(wording for intent in intents for wording in set(intent.wordings))
-    assert max(owners.values()) == 1
+    assert set(owners(groups()).values()) == set(intents)
     assert min(len(set(intent.wordings)) for intent in intents) >= 2
     assert min(len(group) for group in groups()) >= 2, "an intent without a hard negative beside it"
 
