@@ -15,6 +15,7 @@ _ASKED = {
     ("when", "ipo"): "ipo-date",
     ("when", "ipo-date"): "ipo-date",
 }
+_PEOPLE = frozenset({"people", "workers", "persons", "staff", "headcount"})
 _BE = frozenset({"is", "was"})
 
 
@@ -23,6 +24,8 @@ def with_agents(items: Sequence[Item]) -> list[Item]:
     question = next((item for item in items if item.slot == "question"), None)
     if question is None:
         return list(items)
+    if question.value == "how-many":
+        return _employed(items)
     for index, item in enumerate(items):
         metric = _ASKED.get((question.value, item.value)) if item.slot in ("synonyms", "metrics") else None
         if metric is not None and (question.value == "when" or _is_subject(items, index, question)):
@@ -30,6 +33,18 @@ def with_agents(items: Sequence[Item]) -> list[Item]:
             others = [other for other in items if not _belongs(other, item)]
             return sorted([*(other for other in others if other is not item), plain])
     return list(items)
+
+
+def _employed(items: Sequence[Item]) -> list[Item]:
+    """ "How many people does IBM employ" asks for its headcount."""
+    people = next((item for item in items if item.value in _PEOPLE), None)
+    employ = next((item for item in items if (item.slot, item.value) == ("synonyms", "employ")), None)
+    if people is None or employ is None:
+        return list(items)
+    headcount = Item(people.start, people.end, "metrics", "headcount")
+    others = [item for item in items if item is not employ and item.start != employ.end]
+    by = [item for item in items if item.start == employ.end and (item.slot, item.value) != ("preposition", "by")]
+    return [headcount if item is people else item for item in sorted([*others, *by])]
 
 
 def _is_subject(items: Sequence[Item], index: int, question: Item) -> bool:

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from api.cache.slots.context import is_definition, is_personal, stands_alone
-from api.cache.slots.frame import Frame
-from api.cache.slots.judgement import Part, judge
+from api.cache.slots.frame import SUPERLATIVES, Frame
+from api.cache.slots.judgement import judge
+from api.cache.slots.parts import Part
+from api.cache.slots.question_frame import COMPARISONS
 from api.cache.slots.tense import tense_and_mood
 from api.cache.slots.types import Slots
 from api.cache.slots.voice import in_active_voice
 from api.cache.slots.word_order import is_joining, is_symmetric, sentence
 
 _WHOLE_YEAR = re.compile(r"(?:FY|CY)?\d{4}")
+# Directions that only a figure can take. All others may have a subject and an object: who beat whom, what exceeds what.
+_MOVES = SUPERLATIVES | {
+    *("up", "down", "change", "surge", "plunge", "expand", "contract", "improve", "worsen", "accelerate", "decelerate"),
+    *("recover", "strengthen", "weaken", "positive", "negative"),
+}
 # What is the total of itself.
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
+_RELATIONS = frozenset({"attribute", "person"})
 _CHANGES_WITH_THE_DAY = frozenset({"market", "date"})
 
 
 def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Slots:
     """`relative`: a period of the question depends on the day."""
-    judged = [part for index in range(len(frame.items)) if (part := judge(frame, index)) is not None]
+    judged = list(_judged(frame))
     question_type = "define" if is_definition(frame) else frame.question_type
     periods = values(judged, "periods")
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
@@ -50,6 +58,21 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
+
+
+def _judged(frame: Frame) -> Iterator[Part]:
+    for index, item in enumerate(frame.items):
+        part = judge(frame, index)
+        if part is not None:
+            yield part
+        if (
+            item.slot == "entities"
+            and frame.question_type == "who"
+            and not frame.is_plain
+            and frame.is_possessive(item)
+        ):
+            # "Who pays Apple's dividends", unlike "who pays Apple dividends"
+            yield Part("residual", "'s")
 
 
 def values(parts: Iterable[Part], slot: str) -> tuple[str, ...]:
@@ -82,13 +105,22 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if not frame.is_plain or any(part.slot == "negations" for part in parts):
         return False
     words = _words(parts, question_type)
+    if _may_be_compared(frame, question_type):
+        return False
     if frame.is_choice:
         return not words
     if frame.is_ranking:
         return len(words) == 1
-    if words and (frame.has_loose_words or any(part.slot == "directions" for part in parts)):
+    directions = {part.value for part in parts if part.slot == "directions"}
+    if not directions <= _MOVES or (words and (directions or len(words) != frame.modifier_count)):
         return False
     return is_symmetric(parts, question_type)
+
+
+def _may_be_compared(frame: Frame, question_type: str) -> bool:
+    """A company and a part of one, or a place, are two of a kind where they are compared, or one is the other's."""
+    kinds = {frame.kind(item) for item in frame.items} - {None}
+    return len(kinds) > 1 and (question_type in COMPARISONS or bool(frame.metric_kinds & _RELATIONS))
 
 
 def _words(parts: Sequence[Part], question_type: str) -> tuple[str, ...]:

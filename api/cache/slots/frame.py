@@ -10,20 +10,19 @@ from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.question_frame import PLAIN, question_type
 from api.cache.slots.reading import NAME, Item, is_possessive
 
-SUPERLATIVES = frozenset({"max", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
+SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
 COMPARATIVES = frozenset({"higher", "lower", "larger", "smaller", "more", "less", "fewer", "better", "worse"})
-_RANKING = SUPERLATIVES | {"up", "down"}
+_RANKING = SUPERLATIVES | {"up", "down", "most", "least"}
 _NAMED_KINDS = ("company", "index")
 _MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative", "metrics"})
 _OUTLOOKS = frozenset({"guidance", "forecast", "projected"})
-_ISSUING = frozenset({"give", "provide", "offer", "guidance", "say"})
 _BE = frozenset({"is", "was", "be"})
 # Past participles that do not end in -ed. Those equal to their base form (cut, set) count too: after a form of "be" it
 # is safer to take "was the stock split" for a passive that it may not be.
 _PARTICIPLES = frozenset(
     """bought sold built held led left lent paid met lost beaten taken made given written repaid spun cut split set hit
     put laid brought caught taught won known shown seen spent begun become chosen driven drawn broken frozen stolen
-    hurt owed""".split()  # noqa: SIM905 -- a list of words reads best as text
+    hurt owed grew rose fell went ran drove wrote became chose lost""".split()  # noqa: SIM905 -- a list of words reads best as text
 )
 
 
@@ -50,7 +49,25 @@ class Frame:
     @cached_property
     def is_domain(self) -> bool:
         """Whether a company, a part of one, an index or a figure is spoken of."""
-        return bool(self.metrics) or any(self.kind(item) not in (None, "geography") for item in self.items)
+        return (
+            bool(self.metrics)
+            or self._is_event
+            or any(
+                self.kind(item) not in (None, "geography") and not item.value.startswith(NAME) for item in self.items
+            )
+        )
+
+    @property
+    def _is_event(self) -> bool:
+        """ "Who acquired Slack": plain names that the lexicon does not know, and a verb that it knows."""
+        names = [
+            self.words[place]
+            for item in self.items
+            if self.kind(item) == "company"
+            for place in range(item.start, item.end)
+        ]
+        verbs = any(item.slot in ("synonyms", "carrier") for item in self.items)
+        return verbs and bool(names) and all(word.text.isalpha() and word.raw[1:].islower() for word in names)
 
     @cached_property
     def asked(self) -> tuple[str, Sequence[Item]]:
@@ -87,7 +104,7 @@ class Frame:
     @cached_property
     def asks_for_results_day(self) -> bool:
         """ "When does Salesforce report earnings" asks for the date of its results."""
-        says = any((item.slot, item.value) == ("carrier", "say") for item in self.items)
+        says = any(item.slot == "carrier" and item.value in ("say", "release") for item in self.items)
         return self.question_type == "when" and says and [item.value for item in self.metrics] == ["earnings"]
 
     @cached_property
@@ -113,8 +130,17 @@ class Frame:
         )
 
     @cached_property
+    def modifier_count(self) -> int:
+        """How many words only describe a metric beside them."""
+        return sum(
+            item.slot in ("unknown", "synonyms") and self.is_modifier(index) for index, item in enumerate(self.items)
+        )
+
+    @cached_property
     def has_plain_verb(self) -> bool:
         """Whether what the company does can only be to have or report the figure: no other word may be a verb."""
+        if any(item.slot == "negations" for item in self.items):
+            return False
         return self.is_plain and (self.is_ranking or self.is_choice or not self.has_loose_words)
 
     def is_modifier(self, index: int) -> bool:
@@ -132,9 +158,7 @@ class Frame:
     @cached_property
     def is_issuing(self) -> bool:
         """Guidance given in Q4 is not guidance for Q4."""
-        return any(item.slot == "basis" and item.value in _OUTLOOKS for item in self.items) and any(
-            item.slot in ("carrier", "imperative") and item.value in _ISSUING for item in self.items
-        )
+        return any(item.slot == "basis" and item.value in _OUTLOOKS for item in self.items)
 
     @property
     def _asks_for_person(self) -> bool:
@@ -148,6 +172,18 @@ class Frame:
 
     def text(self, item: Item) -> str:
         return " ".join(word.base for word in self.words[item.start : item.end])
+
+    def asks_for_one(self, item: Item) -> bool:
+        """ "The largest customer", unlike "the largest customers"."""
+        word = self.words[item.end - 1]
+        ranked = any(other.slot == "directions" and other.value in SUPERLATIVES for other in self.items)
+        return ranked and self.lexicon.metric_kinds.get(item.value) == "attribute" and word.text == word.base
+
+    def is_brand(self, item: Item) -> bool:
+        return self.lexicon.is_brand(tuple(word.text for word in self.words[item.start : item.end]))
+
+    def raw_text(self, item: Item) -> str:
+        return " ".join(word.text for word in self.words[item.start : item.end])
 
     def lemma(self, item: Item) -> str:
         return self.lexicon.lemma(tuple(word.text for word in self.words[item.start : item.end]))

@@ -67,6 +67,7 @@ class Lexicon:
         self._names: _Index = {}
         self._terms: _Index = {}
         self._lemmas: dict[tuple[str, ...], str] = {}
+        self._brands: set[tuple[str, ...]] = set()
         self._seen: dict[tuple[bool, tuple[str, ...]], Phrase] = {}
         self.entity_kinds, self.metric_kinds = _kinds(files)
         self.digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest()[:16]
@@ -97,6 +98,10 @@ class Lexicon:
         """The base form of a verb that is in the lexicon, given the texts of its words; else the texts."""
         return self._lemmas.get(texts) or " ".join(texts)
 
+    def is_brand(self, texts: tuple[str, ...]) -> bool:
+        """Whether the name stands for the company only where its figures are spoken of."""
+        return texts in self._brands
+
     def matches(self, words: Sequence[Word]) -> Iterator[Match]:
         """Every phrase that is there, wherever it may begin, however it is written."""
         for start, word in enumerate(words):
@@ -109,6 +114,8 @@ class Lexicon:
 
     def _add(self, phrase: Phrase, entry: NameEntry) -> str | None:
         is_name = phrase.slot == "entities"
+        if entry.group == "brands":
+            self._brands.add(phrase.texts)
         if phrase.lemma is not None:
             self._lemmas.setdefault(phrase.texts, phrase.lemma)
         known = self._seen.setdefault((is_name, phrase.words), phrase)

@@ -30,7 +30,7 @@ GRAMMAR = "grammar"
 
 _MAX_BYTES = 1_048_576
 _MAX_NAME = 100
-_FIELDS = {"entities": {"kind", "names", "capitalised", "tickers"}, "metrics": {"kind", "names"}}
+_FIELDS = {"entities": {"kind", "names", "brands", "capitalised", "tickers"}, "metrics": {"kind", "names"}}
 _KINDS = {"entities": ENTITY_KINDS, "metrics": METRIC_KINDS}
 
 Path_ = tuple[str | int, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -19,6 +20,18 @@ _RULES = 1
 _REMEMBERED = 4_096
 # Far beyond what an embedder reads; such texts are not worth reading, let alone remembering.
 _MAX_CHARACTERS = 4_000
+# Punctuation that is dropped in the middle of a sentence only where it stands as in a sentence: not in `a[1:]`, `$?`,
+# "5!", (True or False), or in quotes.
+_ODD_SIGNS = re.compile(
+    r"""[()\[\]{}<>|\\"*$\u201c\u201d\u00ab\u00bb]        # brackets, quotes, signs of a language
+    | (?<![^\W_])[.,;:!?'](?![\w])                     # after anything but a letter or digit
+    | [.,;:!?](?=[^\s\w])                              # before another sign
+    | \d[!';:]                                         # 5! and 6'
+    | \s[-\u2013\u2014]\s                             # a - b
+    | (?<=\w)[;!]\s+\S                                 # in the middle
+    """,
+    re.VERBOSE,
+)
 _TOO_LONG = Slots(
     question_type="nothing", problems=(f"it has more than {_MAX_CHARACTERS} characters",), standalone=False
 )
@@ -50,8 +63,10 @@ class SlotParser:
             problems.append("nothing is asked")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.is_domain:
+        elif frame.is_domain and (frame.metrics or not _ODD_SIGNS.search(question.strip())):
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
+        if _ODD_SIGNS.search(question.strip()):
+            problems.append("it has signs that may carry meaning")
         return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
 
 

@@ -12,16 +12,32 @@ COMPARISONS = frozenset({"compare", "difference"})
 # Where a metric is asked for, the verb that says the company has it adds nothing, and the order of words does not
 # matter. Not so with "who" and "which": who pays Apple and whom Apple pays are two questions.
 PLAIN = frozenset(
-    {"what", "count", "why", "when", "where", YES_NO, "summarise", "explain", "should", *DEFINITIONS, *COMPARISONS}
+    {
+        "what",
+        "calculate-it",
+        "count",
+        "why",
+        "when",
+        "where",
+        YES_NO,
+        "summarise",
+        "explain",
+        "should",
+        *DEFINITIONS,
+        *COMPARISONS,
+    }
 )
 
 _GIVES_WAY = frozenset({"explain", "what", "how", "list", "whether", "discuss"})
-_STRONG = frozenset({"define", "calculate", "compare", "difference", "summarise", "why", "ratio-of", "how-many"})
+_STRONG = frozenset(
+    {"define", "mean", "calculate", "compare", "difference", "summarise", "why", "ratio-of", "how-many"}
+)
 _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
 _BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
 _HEADS = frozenset({"unknown", "synonyms", "soft"})
 _CHANGES = frozenset({"up", "down", "change", "surge", "plunge", "improve", "worsen"})
+_VERBS = frozenset({"carrier", "unknown", "synonyms", "directions"})
 _START_OF_YES_NO = frozenset({"auxiliary", "modal"})
 
 
@@ -33,13 +49,17 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     asked = [item for item in items if item.slot == "question"]
     if not asked:
         return _without_question_word(items, metric_kinds), []
-    first, *others = asked
+    first, *others = [item for item in asked if not _is_average(item, items)] or asked
+    averages = [item for item in asked if item is not first and item not in others]
     # "Explain why", "what is the difference", "how is it calculated": the later word says it.
     while (
         others and first.value in _GIVES_WAY and (first.value in ("explain", "discuss") or others[0].value in _STRONG)
     ):
         first, *others = others
-    others = [item for item in others if not (first.value in COMPARISONS and item.value in _GIVES_WAY)]
+    others = [item for item in others if not (first.value in COMPARISONS and item.value in _GIVES_WAY)] + averages
+    if first.value == "calculate" and len(asked) == 1 and any(item.slot == "entities" for item in items):
+        # "Calculate Apple's margin" asks for the figure, "how is Apple's margin calculated" for the way.
+        return "how" if items[0].slot == "auxiliary" else "calculate-it", others
     if _is_choice(first, items):
         return "which", others
     return _settled(first, items, metric_kinds), others
@@ -61,6 +81,12 @@ def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str])
     return "what" if content else "nothing"
 
 
+def _is_average(item: Item, items: Sequence[Item]) -> bool:
+    """ "The mean revenue", unlike "what does revenue mean"."""
+    after = next((other for other in items if other.start >= item.end), None)
+    return item.value == "mean" and after is not None and after.slot in ("metrics", "basis")
+
+
 def _is_choice(first: Item, items: Sequence[Item]) -> bool:
     """ "Which had more debt, Ford or GM?"."""
     return (
@@ -72,7 +98,7 @@ def _is_choice(first: Item, items: Sequence[Item]) -> bool:
 
 
 def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
-    value = first.value
+    value = "define" if first.value == "mean" else first.value
     if value == "whether":
         return YES_NO
     if value == "how-many":
@@ -85,7 +111,10 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
     if not metric_kinds:
         return value
     directed = {item.value for item in items if item.slot == "directions"}
-    if value == "how-much" or (value == "how-fast" and directed & {"up", "down"}):
+    if value == "how-high" and any("price" in item.value for item in items if item.slot == "metrics"):
+        # The highest price of a time is not its price.
+        return value
+    if value in ("how-much", "how-high") or (value == "how-fast" and directed & {"up", "down"}):
         return "what"
     if value == "how" and "change" in directed:
         return "what"
@@ -97,7 +126,7 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
 def _for_kind(value: str, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
     """ "What is the name of the CEO" asks who, "who are the competitors" asks what."""
     for kind in metric_kinds:
-        if kind in _FOR_KIND and value in ("what", _FOR_KIND[kind]):
+        if kind in _FOR_KIND and value in ("what", _FOR_KIND[kind]) and not any(item.slot in _VERBS for item in items):
             return _FOR_KIND[kind]
     if value == "who" and set(metric_kinds) == {"attribute"} and any(item.value in ("is", "was") for item in items):
         return "what"

@@ -22,6 +22,7 @@ _LEGAL_FORMS = frozenset(
     {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
 )
 _AFTER_A_NAME = frozenset({"metrics", "entities", "periods", "basis"})
+_IN_NAMES = frozenset({"basis", "numbers", "directions", "soft", "synonyms", "negations"})
 _STOCK = frozenset({"stock", "share", "shares"})
 
 
@@ -205,6 +206,10 @@ def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool
     if item.slot == "entities":
         return True
     word = words[item.start]
+    if item.slot in _IN_NAMES and item.end - item.start == 1:
+        # "First Republic", "General Atlantic", "Just Eat"
+        beside = following is not None and _is_capitalised(following, words)
+        return beside and word.raw[:1].isupper() and not word.raw.isupper()
     if item.slot != UNKNOWN:
         return False
     if item.value in _LEGAL_FORMS:

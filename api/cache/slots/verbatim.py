@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
+
 from api.cache.slots.context import is_personal, stands_alone
 from api.cache.slots.figures import is_volatile, values
 from api.cache.slots.frame import Frame
-from api.cache.slots.judgement import Part
+from api.cache.slots.parts import Part
 from api.cache.slots.types import Slots
 
 _RECOGNISED = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "negations"})
@@ -47,12 +50,20 @@ def values_in_order(parts: list[Part], slot: str) -> tuple[str, ...]:
 
 
 def _words(frame: Frame) -> list[Part]:
-    """ "A" and "an" are soft. Abbreviations stay in capitals: WHO is not who, and US is not us."""
+    """Each token as it was written, save that a capital at the beginning of the question says nothing.
+
+    WHO is not who, China is not china, Wendy's is not Wendy. "A" and "an" are soft.
+    """
     whispers = any(any(map(str.islower, word.raw)) for word in frame.words)
-    parts = []
-    for item in frame.items:
-        for word in frame.words[item.start : item.end]:
-            is_abbreviation = whispers and len(word.raw) > 1 and word.raw.isupper()
-            slot = "soft" if word.text in ("a", "an") else "residual"
-            parts.append(Part(slot, word.raw if is_abbreviation else word.text))
+    parts: list[Part] = []
+    used = [word for item in frame.items for word in frame.words[item.start : item.end]]
+    for token, group in groupby(used, key=attrgetter("token")):
+        words = list(group)
+        text = "-".join(word.text for word in words)
+        if text in ("a", "an") and words[0].raw in ("a", "an"):
+            parts.append(Part("soft", text))
+        else:
+            written = "-".join(word.raw for word in words) if whispers and token and text != "i" else text
+            is_contraction = sum(word.raw == words[0].raw for word in used) > 1 and "'" in words[0].raw
+            parts.append(Part("residual", text if is_contraction else written))
     return parts

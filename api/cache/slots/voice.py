@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.cache.slots.judgement import Part
+from api.cache.slots.parts import Part
 
 PASSIVE = ":passive"
 NOUN = ":noun"

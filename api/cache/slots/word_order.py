@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
-from api.cache.slots.judgement import Part
+from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
 
 _PLACES = ("geography:", "segment:")
 # Of these there may be several: they describe figures, and there is one figure.
 _UNCONFUSED = frozenset({"basis", "units", "currencies", "soft", "top_n"})
-_JOINING = frozenset({"and", "or"})
+_JOINING = frozenset({"and", "or", "vs"})
 _COMPARING = frozenset({"and", "or", "vs", "between", "to", "with", "from", "of", "that", "than"})
+# What may belong to one of two that are compared.
+_OF_ONE_SIDE = frozenset({"basis", "directions", "negations", "top_n", "numbers"})
 _DEGREES = frozenset(
     """
     max min best worst strongest weakest fastest slowest longest shortest newest oldest higher lower larger smaller
@@ -35,10 +38,19 @@ def is_symmetric(parts: Sequence[Part], question_type: str) -> bool:
         return False
     kind = next(iter(several))
     at = [index for index, part in enumerate(parts) if _kind(part) == kind]
-    between = [part for part in parts[at[0] : at[-1]] if _kind(part) != kind]
-    if question_type in COMPARISONS and not any(part.slot in ("directions", "negations") for part in parts):
-        return all(part.slot != "residual" or part.value in _COMPARING for part in between)
-    return all(part.slot == "residual" and part.value in _JOINING for part in between)
+    gaps = [parts[one + 1 : other] for one, other in pairwise(at)]
+    if all(gap and all(part.slot == "residual" and part.value in _JOINING for part in gap) for gap in gaps):
+        return True
+    if question_type not in COMPARISONS or any(part.slot in _OF_ONE_SIDE for part in parts):
+        return False
+    return all(gap and all(_may_stand_between(part) for part in gap) for gap in gaps)
+
+
+def _may_stand_between(part: Part) -> bool:
+    """ "Compare Apple's revenue with Nvidia's": the metric, which both have."""
+    if part.slot == "entities" and part.value.startswith(_PLACES):
+        return False
+    return part.slot in ("metrics", "periods") or (part.slot == "residual" and part.value in _COMPARING)
 
 
 def is_joining(part: Part, question_type: str) -> bool:

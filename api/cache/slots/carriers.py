@@ -1,0 +1,65 @@
+"""Verbs that say only that the company has the figure: "reported", "generated", "paid"."""
+
+from __future__ import annotations
+
+from api.cache.slots.frame import Frame
+from api.cache.slots.parts import Part
+from api.cache.slots.reading import Item
+
+_FIGURES = frozenset({"flow", "ratio", "balance", "count", "expense"})
+_CARRIED_BY = {
+    "any": None,
+    "say": _FIGURES,
+    "release": frozenset({"flow"}),
+    "disclose": _FIGURES | {"attribute"},
+    "flow": frozenset({"flow", "ratio"}),
+    "expense": frozenset({"expense"}),
+    "payment": frozenset({"payment"}),
+    "own": frozenset[str](),
+    "hold": frozenset({"balance"}),
+    "carry": frozenset({"balance"}),
+}
+_OUTLOOK_VERBS = frozenset({"give", "provide", "offer"})
+# What is held is owned, what is carried is owed.
+_HELD = ("cash", "net-cash", "restricted-cash", "marketable-securities", "inventory")
+_CARRIED = ("debt", "inventory")
+
+
+def carrier(frame: Frame, index: int) -> Part | None:
+    item = frame.items[index]
+    if item.value in ("say", "release") and frame.asks_for_results_day:
+        return None
+    if frame.has_plain_verb and frame.question_type not in ("when", "where"):
+        carries = _carries(frame, item) and not _is_adjective(frame, index)
+        by_another = item.value == "payment" and frame.is_passive(index) and not _is_by(frame, index + 1)
+        if carries and not by_another:
+            return None
+    text = frame.lemma(item)
+    return Part("residual", f"{text}:passive" if frame.is_passive(index) else text)
+
+
+def _carries(frame: Frame, item: Item) -> bool:
+    outlook = any(other.slot == "basis" and other.value in ("guidance", "forecast") for other in frame.items)
+    if item.slot == "imperative":
+        return outlook if item.value in _OUTLOOK_VERBS else frame.metric_kinds == {"attribute"}
+    if item.value == "guidance":
+        return outlook
+    if item.value in ("hold", "carry"):
+        names = _HELD if item.value == "hold" else _CARRIED
+        return all(metric.value.startswith(names) or metric.value.endswith("-debt") for metric in frame.metrics) and (
+            item.value == "carry" or not any(metric.value.endswith("debt") for metric in frame.metrics)
+        )
+    kinds = _CARRIED_BY[item.value]
+    return kinds is None or bool(kinds & frame.metric_kinds)
+
+
+def _is_adjective(frame: Frame, index: int) -> bool:
+    """ "Record revenue", "offering price", "holding company": no verb of the sentence."""
+    word = frame.words[frame.items[index].start].text
+    after = frame.items[index + 1] if index + 1 < len(frame.items) else None
+    beside = after is not None and after.slot in ("metrics", "basis", "directions", "synonyms", "unknown")
+    return beside and (word == "record" or word.endswith(("ing", "ed"))) and word != "reported"
+
+
+def _is_by(frame: Frame, index: int) -> bool:
+    return index < len(frame.items) and (frame.items[index].slot, frame.items[index].value) == ("preposition", "by")
