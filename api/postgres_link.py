@@ -44,11 +44,12 @@ class PostgresLink:
         adopt: Callable[[psycopg.AsyncConnection], Awaitable[None]],
         on_change: Callable[[bool, str], None],
         connections: int = 2,
+        waits: bool = False,
     ) -> None:
         """`prepare` makes what is needed, once for each return of Postgres; `adopt` sets up each connection.
 
         What they raise but a psycopg.Error is news of the same kind. `on_change(connected, reason)` is called once for
-        each loss and each return.
+        each loss and each return. `waits`: calls wait for a return, `timeout_s` at most, instead of failing at once.
         """
         self._database_url = database_url
         self._timeout_s = timeout_s
@@ -60,7 +61,9 @@ class PostgresLink:
         self._epoch = 0
         self._pause_s = 0.0
         self._returned_s = 0.0
+        self._waits = waits
         self._is_there: bool | None = None
+        self._returned = asyncio.Event()
         self._probe: asyncio.Task[None] | None = None
         self._first_attempt: asyncio.Future[None] | None = None
         self._first_calls_until_s = 0.0
@@ -72,12 +75,11 @@ class PostgresLink:
 
     async def run(self, work: Work[_T]) -> _T:
         """What `work` returns, given a connection. Raises PostgresAwayError, and what `work` raises."""
+        until_s = _now_s() + self._timeout_s
         if not self._is_there:
-            await self._wait_for_first_attempt()
+            await self._wait_for_return(until_s)
         if not self._is_there:
             raise PostgresAwayError("Postgres is not connected")
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + self._timeout_s
         try:
             async with asyncio.timeout_at(until_s):
                 await self._places.acquire()
@@ -105,6 +107,7 @@ class PostgresLink:
             with suppress(asyncio.CancelledError):
                 await self._probe
         self._is_there = False
+        self._returned.set()  # those who wait for it shall wait no longer
         self._end_first_attempt()
         await self._close_idle()
 
@@ -125,6 +128,13 @@ class PostgresLink:
         left_s = self._first_calls_until_s - _now_s()
         if left_s > 0 and not attempt.done():
             await asyncio.wait({attempt}, timeout=left_s)
+
+    async def _wait_for_return(self, until_s: float) -> None:
+        await self._wait_for_first_attempt()
+        if self._waits and not self._closed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until_s):
+                    await self._returned.wait()
 
     async def _run_on_one(self, work: Work[_T], until_s: float) -> _T:
         epoch = self._epoch
@@ -199,6 +209,10 @@ class PostgresLink:
     def _say(self, is_there: bool, reason: str) -> None:  # noqa: FBT001 - as `on_change` has it
         if self._is_there is not is_there:
             self._is_there = is_there
+            if is_there:
+                self._returned.set()
+            else:
+                self._returned.clear()
             self._on_change(is_there, reason)
 
     def _end_first_attempt(self) -> None:

@@ -11,7 +11,7 @@ import logging
 import struct
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -58,6 +58,10 @@ class TableMismatchError(Exception):
     """The table is not what this version of the platform would make; the message names the columns."""
 
 
+class TableLostError(VectorIndexError):
+    """It will be made anew."""
+
+
 class _Vector(bytes):
     """float32, little-endian."""
 
@@ -96,8 +100,8 @@ class PgvectorIndex:
         self._sizes = ScopeSizes(now_s)
         self._queries = VectorQueries(dimensions, has_graph=self._has_graph)
         self._searches = self._link(database_url, timeout_s, connections, "searched")
-        # Nobody waits for additions, and none is to be lost because Postgres takes a moment.
-        self._changes = self._link(database_url, max(timeout_s, _PATIENT_S), 1, "changed")
+        # No request waits for these, and none is to be lost because Postgres takes a moment or the table is made anew.
+        self._changes = self._link(database_url, max(timeout_s, _PATIENT_S), 1, "changed", waits=True)
 
     async def start(self) -> None:
         """Try once to connect and to make the table; goes on in the background."""
@@ -145,7 +149,9 @@ class PgvectorIndex:
         await self._searches.aclose()
         await self._changes.aclose()
 
-    def _link(self, database_url: str, timeout_s: float, connections: int, done: str) -> PostgresLink:
+    def _link(
+        self, database_url: str, timeout_s: float, connections: int, done: str, *, waits: bool = False
+    ) -> PostgresLink:
         settings = _SESSION | {"statement_timeout": f"{timeout_s * 1000:.0f}ms"}  # who would wait any longer?
         return PostgresLink(
             database_url=database_url,
@@ -154,6 +160,7 @@ class PgvectorIndex:
             adopt=partial(_adopt, settings),
             on_change=partial(_tell, done),
             connections=connections,
+            waits=waits,
         )
 
     def _checked(self, vector: bytes) -> _Vector:
@@ -172,8 +179,15 @@ class PgvectorIndex:
         return size > self._exact_up_to
 
     async def _change(self, query: sql.Composed, values: Sequence[Any]) -> int:
-        """How many rows it has changed."""
-        return await _run(self._changes, lambda connection: _execute(connection, query, values))
+        """How many rows it has changed. Every change may be made twice."""
+
+        def work(connection: psycopg.AsyncConnection) -> Coroutine[Any, Any, int]:
+            return _execute(connection, query, values)
+
+        try:
+            return await _run(self._changes, work)
+        except TableLostError:
+            return await _run(self._changes, work)
 
     async def _make_table(self, connection: psycopg.AsyncConnection) -> None:
         queries = self._queries
@@ -199,7 +213,7 @@ async def _run(link: PostgresLink, work: Work[_T]) -> _T:
     except psycopg.Error as error:
         # The table, its columns or the extension were taken away under a connection that works.
         link.lose(str(error))
-        raise VectorIndexError(f"the table of vectors is lost: {error}") from error
+        raise TableLostError(f"the table of vectors is lost: {error}") from error
 
 
 async def _adopt(settings: Mapping[str, str], connection: psycopg.AsyncConnection) -> None:

@@ -184,6 +184,15 @@ async def test_a_table_that_does_not_fit_is_refused_and_left_alone(
     await index.aclose()
 
 
+async def test_a_vector_that_is_added_while_the_table_is_lost_is_not(postgres: Postgres) -> None:
+    index = postgres.index(timeout_s=20)
+    await add(index)
+    await postgres.execute(f"DROP TABLE {TABLE}")
+    await add(index, ref("2"))
+    assert await nearest(index) == ["2"]
+    await index.aclose()
+
+
 async def test_an_extension_that_is_dropped_comes_back_with_the_table(postgres: Postgres) -> None:
     index = postgres.index(timeout_s=3)
     await add(index)
