@@ -56,7 +56,24 @@ class Match(NamedTuple):
     phrase: Phrase
 
 
-_Index = dict[str, list[Phrase]]
+class _Index:
+    """Phrases by their words, found by the first of them."""
+
+    def __init__(self) -> None:
+        self._phrases: dict[tuple[str, ...], Phrase] = {}
+        self._lengths: dict[str, tuple[int, ...]] = {}
+
+    def add(self, phrase: Phrase) -> Phrase:
+        """The phrase that has these words, which may be an earlier one."""
+        first, length = phrase.words[0], len(phrase.words)
+        self._lengths[first] = tuple(sorted({length, *self._lengths.get(first, ())}, reverse=True))
+        return self._phrases.setdefault(phrase.words, phrase)
+
+    def starting(self, words: Sequence[str], start: int) -> Iterator[Phrase]:
+        for length in self._lengths.get(words[start], ()):
+            phrase = self._phrases.get(tuple(words[start : start + length]))
+            if phrase is not None:
+                yield phrase
 
 
 class Lexicon:
@@ -64,11 +81,10 @@ class Lexicon:
 
     def __init__(self, files: Sequence[LexiconFile]) -> None:
         """Raises LexiconError when two entries claim one name."""
-        self._names: _Index = {}
-        self._terms: _Index = {}
+        self._names = _Index()
+        self._terms = _Index()
         self._lemmas: dict[tuple[str, ...], str] = {}
         self._brands: set[tuple[str, ...]] = set()
-        self._seen: dict[tuple[bool, tuple[str, ...]], Phrase] = {}
         self.entity_kinds, self.metric_kinds = _kinds(files)
         self.digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest()[:16]
         ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
@@ -82,9 +98,6 @@ class Lexicon:
         ]
         if problems:
             raise LexiconError(tuple(problems))
-        for index in (self._names, self._terms):
-            for phrases in index.values():
-                phrases.sort(key=lambda phrase: -len(phrase.words))
 
     @classmethod
     def load(cls, own: Path | None = None) -> Lexicon:
@@ -104,28 +117,23 @@ class Lexicon:
 
     def matches(self, words: Sequence[Word]) -> Iterator[Match]:
         """Every phrase that is there, wherever it may begin, however it is written."""
-        for start, word in enumerate(words):
-            for phrase in self._names.get(word.text, ()):
-                if _is_at(phrase.words, [other.text for other in words[start : start + len(phrase.words)]]):
-                    yield Match(start, start + len(phrase.words), phrase)
-            for phrase in self._terms.get(word.base, ()):
-                if _is_at(phrase.words, [other.base for other in words[start : start + len(phrase.words)]]):
-                    yield Match(start, start + len(phrase.words), phrase)
+        texts = [word.text for word in words]
+        bases = [word.base for word in words]
+        for start in range(len(words)):
+            for phrase in self._names.starting(texts, start):
+                yield Match(start, start + len(phrase.words), phrase)
+            for phrase in self._terms.starting(bases, start):
+                yield Match(start, start + len(phrase.words), phrase)
 
     def _add(self, phrase: Phrase, entry: NameEntry) -> str | None:
-        is_name = phrase.slot == "entities"
         if entry.group == "brands":
             self._brands.add(phrase.texts)
         if phrase.lemma is not None:
             self._lemmas.setdefault(phrase.texts, phrase.lemma)
-        known = self._seen.setdefault((is_name, phrase.words), phrase)
-        if known is not phrase:
-            same = (known.slot, known.value) == (phrase.slot, phrase.value)
-            if same:
-                return None
-            return f"{entry.where}: {entry.name!r} means {known.slot}.{known.value} already ({known.where})"
-        (self._names if is_name else self._terms).setdefault(phrase.words[0], []).append(phrase)
-        return None
+        known = (self._names if phrase.slot == "entities" else self._terms).add(phrase)
+        if (known.slot, known.value) == (phrase.slot, phrase.value):
+            return None
+        return f"{entry.where}: {entry.name!r} means {known.slot}.{known.value} already ({known.where})"
 
 
 def read_words(tokens: Sequence[Token]) -> list[Word]:
@@ -141,10 +149,6 @@ def read_words(tokens: Sequence[Token]) -> list[Word]:
         else:
             words.append(Word(text, singular(text), raw, index))
     return words
-
-
-def _is_at(phrase: tuple[str, ...], words: list[str]) -> bool:
-    return len(words) == len(phrase) and tuple(words) == phrase
 
 
 def _kinds(files: Sequence[LexiconFile]) -> tuple[Mapping[str, str], Mapping[str, str]]:
