@@ -26,7 +26,7 @@ _MOST_NEIGHBOURS = 160
 # float32 has no more of a cosine than this.
 _ROUNDING = 1e-6
 _BATCH = 200
-_SCOPES_A_SWEEP = 16
+_SCOPES_A_SWEEP = 200
 _REVISIT_S = 30.0
 # The list of what is to be swept outlives the last vector by so long.
 _KEEP_MS = 3_600_000

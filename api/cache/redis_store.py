@@ -38,7 +38,7 @@ _MOST_BATCHES = 50
 # How often a tenant is swept at least: for what ended before its time, and after a sweep that did not come back.
 _REVISIT_S = 30.0
 _AT_ONCE = 0.0
-_TENANTS_A_SWEEP = 16
+_TENANTS_A_SWEEP = 200
 # What an entry takes in Redis beside its answer, measured: keys and books, and its vector where it may have one.
 _BOOKS_BYTES, _VECTOR_BYTES = 1_600, 2_500
 # What a token of a model without a price counts for, in dollars, so that all entries can be compared.
