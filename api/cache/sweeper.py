@@ -94,5 +94,7 @@ class Sweeper:
         turn_ms = round(self._interval_s * 750)
         try:
             return await self._link.call("SET", self._key, secrets.token_hex(8), "NX", "PX", turn_ms) is not None
-        except (RedisAwayError, RedisRefusedError) as error:
+        except RedisRefusedError:
+            return True  # one that is full cannot say whose turn it is, and two that sweep do no harm
+        except RedisAwayError as error:
             raise CacheError(str(error)) from error

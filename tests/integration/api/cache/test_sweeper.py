@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -117,6 +118,27 @@ async def test_a_sweeper_sweeps_by_itself_and_is_started_once(workplace: Workpla
     await store.store(entry(ttl_s=0.2), generation=0)
     await until(lambda: workplace.client.exists(f"cache:{{{TENANT}}}:expiry") == 0)
     await one.aclose()
+
+
+async def test_a_full_redis_is_swept(workplace: Workplace, index: PgvectorIndex, database_url: str) -> None:
+    store = workplace.store()
+    for number in range(20):
+        one = entry(str(number), ttl_s=10, tags=(f"entity:{number}",))
+        await store.store(one, generation=0)
+        await index.add(one.ref, EAST, expires_at_s=one.expires_at_s)
+    workplace.clock.advance(11)
+    client: Any = workplace.client
+    client.config_set("maxmemory", 1)
+    sweeping = sweeper(workplace, index, interval_s=0.05)
+    try:
+        await sweeping.start()
+        await until(lambda: not workplace.redis_keys("cache:*:record") and not workplace.redis_keys("cache:*:tag:*"))
+        async with asyncio.timeout(10):
+            while await vectors(database_url):
+                await asyncio.sleep(0.01)
+    finally:
+        await sweeping.aclose()
+        client.config_set("maxmemory", 0)
 
 
 async def test_a_sweeper_outlives_an_absence_of_redis(workplace: Workplace, redis_server: RedisServer) -> None:
