@@ -120,7 +120,8 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
 def _may_be_compared(frame: Frame, question_type: str) -> bool:
     """A company and a part of one, or a place, are two of a kind where they are compared, or one is the other's."""
     kinds = {frame.kind(item) for item in frame.items} - {None}
-    return len(kinds) > 1 and (question_type in COMPARISONS or bool(frame.metric_kinds & _RELATIONS))
+    shares = len(frame.metrics) > 1 or any((item.slot, item.value) == ("units", "%") for item in frame.items)
+    return len(kinds) > 1 and (shares or question_type in COMPARISONS or bool(frame.metric_kinds & _RELATIONS))
 
 
 def _words(parts: Sequence[Part], question_type: str) -> tuple[str, ...]:

@@ -47,6 +47,11 @@ class Frame:
         return frozenset(item.value for item in self.items if self.kind(item) in _NAMED_KINDS)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """All that is named: companies, parts of them and places."""
+        return frozenset(item.value for item in self.items if item.slot == "entities")
+
+    @cached_property
     def is_domain(self) -> bool:
         """Whether a company, a part of one, an index or a figure is spoken of."""
         return (
@@ -55,6 +60,12 @@ class Frame:
             or any(
                 self.kind(item) not in (None, "geography") and not item.value.startswith(NAME) for item in self.items
             )
+        )
+
+    @cached_property
+    def has_known_company(self) -> bool:
+        return any(
+            self.kind(item) not in (None, "geography") and not item.value.startswith(NAME) for item in self.items
         )
 
     @property
@@ -203,6 +214,13 @@ class Frame:
 
     def is_possessive(self, item: Item) -> bool:
         return is_possessive(self.words[item.end - 1])
+
+    def is_state(self, index: int) -> bool:
+        """ "Is Costco open", unlike "does Costco open"."""
+        item = self.items[index]
+        texts = tuple(word.text for word in self.words[item.start : item.end])
+        before = [other.value for other in self.items[:index] if other.slot in ("auxiliary", "modal")]
+        return self.question_type == "yes-no" and before[-1:] in (["is"], ["was"]) and self.lexicon.is_base(texts)
 
     def is_participle(self, item: Item) -> bool:
         text = self.words[item.start].text

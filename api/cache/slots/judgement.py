@@ -21,6 +21,7 @@ _WITH_SUBJECT = frozenset(
 )
 # Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
 _EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
+_DECIDED = {"dividend", "dividend-per-share", "buybacks"}
 _ON_PURPOSE = {"raise": "up", "cut": "down"}
 
 
@@ -98,7 +99,7 @@ def _is_autumn(frame: Frame, index: int) -> bool:
 def _moves_by_decision(frame: Frame) -> bool:
     """A dividend or an outlook rises when the company raises it."""
     outlook = any(item.slot == "basis" and item.value == "guidance" for item in frame.items)
-    return outlook or frame.metric_kinds == {"payment"}
+    return bool(frame.companies) and (outlook or {item.value for item in frame.metrics} <= _DECIDED)
 
 
 def _question(frame: Frame, index: int) -> Part | None:
@@ -114,7 +115,10 @@ def _connective(frame: Frame, index: int) -> Part | None:
 
 
 def _with_voice(frame: Frame, index: int) -> str:
-    return f"{frame.items[index].value}:passive" if frame.is_passive(index) else frame.items[index].value
+    value = frame.items[index].value
+    if frame.is_state(index):
+        return f"{value}:state"
+    return f"{value}:passive" if frame.is_passive(index) else value
 
 
 def _legal_form(frame: Frame, index: int) -> Part | None:

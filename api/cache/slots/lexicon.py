@@ -111,6 +111,10 @@ class Lexicon:
         """The base form of a verb that is in the lexicon, given the texts of its words; else the texts."""
         return self._lemmas.get(texts) or " ".join(texts)
 
+    def is_base(self, texts: tuple[str, ...]) -> bool:
+        """Whether it is a verb in its base form."""
+        return self._lemmas.get(texts) == " ".join(texts)
+
     def is_brand(self, texts: tuple[str, ...]) -> bool:
         """Whether the name stands for the company only where its figures are spoken of."""
         return texts in self._brands

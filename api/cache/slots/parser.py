@@ -32,6 +32,7 @@ _ODD_SIGNS = re.compile(
     """,
     re.VERBOSE,
 )
+_QUOTED = re.compile(r"""["\[\]{}<>\u201c\u201d\u00ab\u00bb]|(?<!\w)'\w""")
 _TOO_LONG = Slots(
     question_type="nothing", problems=(f"it has more than {_MAX_CHARACTERS} characters",), standalone=False
 )
@@ -63,7 +64,9 @@ class SlotParser:
             problems.append("nothing is asked")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.is_domain and (frame.metrics or not _ODD_SIGNS.search(question.strip())):
+        elif frame.is_domain and (frame.has_known_company or not _ODD_SIGNS.search(question.strip())):
+            if _QUOTED.search(question):
+                problems.append("it quotes")
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
         if _ODD_SIGNS.search(question.strip()):
             problems.append("it has signs that may carry meaning")

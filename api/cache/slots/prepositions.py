@@ -80,6 +80,9 @@ def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
         case "entities":
             # "The dividend yield on Verizon stock"
             names = _OF_NAME | {"on"} if frame.metric_kinds <= _PER_SHARE_KINDS else _OF_NAME
+            # "A supplier of Panasonic" is not "its supplier Panasonic".
+            if said == "of" and len(frame.names) > 1 and frame.metric_kinds & {"attribute", "person"}:
+                return False
             return said == "of" or (said in names and frame.is_plain)
         case "basis" | "directions":
             return said in _OF_METRIC and frame.is_plain

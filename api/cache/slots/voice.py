@@ -14,6 +14,7 @@ PASSIVE = ":passive"
 NOUN = ":noun"
 
 _BY = Part("residual", "by")
+_OF = Part("residual", "of")
 _ON = Part("residual", "on")
 _COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
@@ -74,6 +75,8 @@ def _with_asked_agent(before: list[Part], verb: Part, after: list[Part], questio
 def _from_noun(parts: list[Part], at: int) -> list[Part]:
     """ "Microsoft's acquisition of GitHub", "the acquisition of GitHub by Microsoft"."""
     verb = Part(parts[at].slot, parts[at].value.removesuffix(NOUN))
+    if parts[at + 1 : at + 2] == [_OF]:
+        parts = [*parts[: at + 1], *parts[at + 2 :]]
     around = [part.slot for part in parts[max(0, at - 1) : at + 2]]
     if around == ["entities", verb.slot, "entities"]:
         return [*parts[:at], verb, *parts[at + 1 :]]
@@ -89,6 +92,8 @@ def _how_it_affects(parts: Sequence[Part], question_type: str) -> list[Part] | N
         return None
     on = parts.index(_ON)
     cause, affected = list(parts[1:on]), list(parts[on + 1 :])
+    if cause[:1] == [_OF]:
+        cause.pop(0)
     if cause[-1:] == [_HAVE]:
         cause.pop()
     if not cause or not affected or _HAVE in cause:
