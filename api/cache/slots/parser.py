@@ -64,11 +64,11 @@ class SlotParser:
             problems.append("nothing is asked")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.is_domain and (frame.has_known_company or not _ODD_SIGNS.search(question.strip())):
+        elif frame.is_domain and (frame.has_known_company or not _ODD_SIGNS.search(question.strip().rstrip("?"))):
             if _QUOTED.search(question):
                 problems.append("it quotes")
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
-        if _ODD_SIGNS.search(question.strip()):
+        if _ODD_SIGNS.search(question.strip().rstrip("?")):
             problems.append("it has signs that may carry meaning")
         return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
 
