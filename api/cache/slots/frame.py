@@ -52,6 +52,13 @@ class Frame:
         return frozenset(item.value for item in self.items if item.slot == "entities")
 
     @cached_property
+    def names_one_thing_twice(self) -> bool:
+        """ "The difference between sales and turnover": here the names are not as good as each other."""
+        texts: dict[tuple[str, str], str] = {}
+        named = [item for item in self.items if item.slot in ("metrics", "entities")]
+        return any(texts.setdefault((item.slot, item.value), self.text(item)) != self.text(item) for item in named)
+
+    @cached_property
     def is_domain(self) -> bool:
         """Whether a company, a part of one, an index or a figure is spoken of."""
         return (

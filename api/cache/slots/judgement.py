@@ -145,6 +145,9 @@ def _synonym(frame: Frame, index: int) -> Part | None:
     if item.value == "shares" and index and frame.kind(frame.items[index - 1]) == "company":
         # "Buy Amazon shares", "buy Amazon stock"
         return Part("residual", "stock")
+    if frame.is_modifier(index) and frame.words[item.start].text.endswith(("ing", "ed")):
+        # Shipping costs are not the costs of ships.
+        return word(frame, index)
     value = _with_voice(frame, index)
     if item.value in _EVENT_NOUNS and frame.text(item) == _EVENT_NOUNS[item.value]:
         value = f"{item.value}:noun"

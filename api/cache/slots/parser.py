@@ -62,6 +62,8 @@ class SlotParser:
         problems = list(dict.fromkeys(reading.problems))
         if not frame.items:
             problems.append("nothing is asked")
+        if frame.names_one_thing_twice:
+            problems.append("it calls one thing by two names, and may ask for the difference")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
         elif frame.is_domain and (frame.has_known_company or not _ODD_SIGNS.search(question.strip().rstrip("?"))):

@@ -50,6 +50,7 @@ class Capitals(Enum):
     SENTENCE = "for names"
     TITLE = "for Every Word"
     SHOUTING = "ALL OF IT"
+    NONE = "not at all"
 
 
 def read(question: str, lexicon: Lexicon) -> Reading:
@@ -65,6 +66,8 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     items = sorted([*chosen, *unknown])
     if capitals is Capitals.SENTENCE:
         items = _with_names(items, words)
+    elif capitals is Capitals.NONE and not any(item.slot == "entities" for item in items):
+        items = _with_names_in_small_letters(items, words)
     return Reading(words, items, problems, relative)
 
 
@@ -76,6 +79,8 @@ def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
     letters = "".join(word.raw for word in words)
     if not any(map(str.islower, letters)):
         return Capitals.SHOUTING
+    if not any(map(str.isupper, letters)):
+        return Capitals.NONE
     ordinary = {
         index
         for match in matches
@@ -200,6 +205,39 @@ def _with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
         else:
             found.append(_named(item.start, item.end, words))
     return found
+
+
+def _with_names_in_small_letters(items: list[Item], words: Sequence[Word]) -> list[Item]:
+    """In "what was northwind robotics' revenue" the unknown words must be the name of what has it."""
+    found: list[Item] = []
+    for index, item in enumerate(items):
+        following = items[index + 1] if index + 1 < len(items) else None
+        if item.slot != UNKNOWN:
+            found.append(item)
+        elif found and found[-1].slot == UNKNOWN and not is_possessive(words[found[-1].start]):
+            found[-1] = Item(found[-1].start, item.end, UNKNOWN, f"{found[-1].value} {item.value}")
+        else:
+            found.append(item)
+        if found[-1].slot == UNKNOWN and _has_a_figure(found, following, words):
+            found[-1] = _named(found[-1].start, found[-1].end, words)
+    return [single for item in found for single in _apart(item, words)]
+
+
+def _has_a_figure(found: Sequence[Item], following: Item | None, words: Sequence[Word]) -> bool:
+    run = found[-1]
+    if following is not None and following.slot in ("metrics", "basis") and run.start == 0:
+        return True
+    if is_possessive(words[run.end - 1]):
+        return True
+    before = found[-2] if len(found) > 1 else None
+    ends = following is None or following.slot in ("preposition", "periods")
+    return ends and before is not None and (before.slot, before.value) in {("preposition", "of"), ("preposition", "at")}
+
+
+def _apart(item: Item, words: Sequence[Word]) -> Sequence[Item]:
+    if item.slot != UNKNOWN or item.end - item.start == 1:
+        return (item,)
+    return [Item(index, index + 1, UNKNOWN, words[index].text) for index in range(item.start, item.end)]
 
 
 def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool:

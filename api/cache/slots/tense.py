@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.cache.slots.frame import Frame
+from api.cache.slots.reading import Item
 
 _PAST = frozenset({"was", "did", "had"})
 # "What caused", "what is causing", "what causes": the question's own words tell the time.
@@ -16,28 +17,31 @@ _VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative"
 
 
 def tense_and_mood(frame: Frame) -> Iterator[str]:
-    """Values for `basis`. Tense matters only where no period says when; "will" and "could" always do."""
-    if not any(item.slot == "periods" for item in frame.items):
-        yield from _tense(frame)
-    for item in frame.items:
-        if item.slot == "modal" and not (item.value == "should" and frame.question_type == "should"):
-            yield f"modal:{item.value}"
-
-
-def _tense(frame: Frame) -> Iterator[str]:
+    """Values for `basis`. Tense matters little where a period says when; "will", "could" and "is -ing" always do."""
+    moods = [item.value for item in frame.items if item.slot == "modal"]
+    if frame.question_type == "should" and "should" in moods:
+        moods.remove("should")
+    yield from (f"modal:{mood}" for mood in moods)
     auxiliaries = {item.value for item in frame.items if item.slot == "auxiliary"}
-    causes = {
-        word.text for item in frame.items if item.slot == "question" for word in frame.words[item.start : item.end]
-    }
+    causes = {word for item in frame.items if item.slot == "question" for word in _texts(frame, item)}
+    dated = any(item.slot == "periods" for item in frame.items)
+    if not dated or any(item.slot == "modal" for item in frame.items):
+        yield from _tense(frame, auxiliaries, causes)
+    progresses = any(_is_progressive(frame, index) for index in range(len(frame.items)))
+    if causes & {"causing", "driving"} or (progresses and auxiliaries & {"is", "was"}):
+        yield "progressive"
+
+
+def _tense(frame: Frame, auxiliaries: set[str], causes: set[str]) -> Iterator[str]:
     if auxiliaries & _PAST or causes & _PAST_CAUSES or (not auxiliaries and _tells_of_the_past(frame)):
         yield "past"
     if auxiliaries & {"have", "had"} and ("be" in auxiliaries or _has_participle(frame)):
         # "Has Apple paid", unlike "does Apple pay".
         yield "perfect"
-    if auxiliaries & {"is", "was"} and any(_is_progressive(frame, index) for index in range(len(frame.items))):
-        yield "progressive"
-    if causes & {"causing", "driving"}:
-        yield "progressive"
+
+
+def _texts(frame: Frame, item: Item) -> list[str]:
+    return [word.text for word in frame.words[item.start : item.end]]
 
 
 def _has_participle(frame: Frame) -> bool:

@@ -24,7 +24,6 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         for item in frame.items
         if item.slot in _RECOGNISED
     ]
-    words = _words(frame)
     return Slots(
         question_type=frame.question_type,
         entities=values(known, "entities"),
@@ -35,8 +34,7 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         currencies=values(known, "currencies"),
         negations=values(known, "negations"),
         ordered=True,
-        residual=values_in_order(words, "residual"),
-        soft=values_in_order(words, "soft"),
+        residual=tuple(_words(frame)),
         problems=problems,
         in_domain=bool(frame.metrics or frame.companies),
         volatile=is_volatile(frame, relative=relative),
@@ -45,25 +43,18 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
     )
 
 
-def values_in_order(parts: list[Part], slot: str) -> tuple[str, ...]:
-    return tuple(part.value for part in parts if part.slot == slot)
-
-
-def _words(frame: Frame) -> list[Part]:
+def _words(frame: Frame) -> list[str]:
     """Each token as it was written, save that a capital at the beginning of the question says nothing.
 
-    WHO is not who, China is not china, Wendy's is not Wendy. "A" and "an" are soft.
+    WHO is not who, China is not china, Wendy's is not Wendy.
     """
     whispers = any(any(map(str.islower, word.raw)) for word in frame.words)
-    parts: list[Part] = []
+    found: list[str] = []
     used = [word for item in frame.items for word in frame.words[item.start : item.end]]
     for token, group in groupby(used, key=attrgetter("token")):
         words = list(group)
         text = "-".join(word.text for word in words)
-        if text in ("a", "an") and words[0].raw in ("a", "an"):
-            parts.append(Part("soft", text))
-        else:
-            written = "-".join(word.raw for word in words) if whispers and token and text != "i" else text
-            is_contraction = sum(word.raw == words[0].raw for word in used) > 1 and "'" in words[0].raw
-            parts.append(Part("residual", text if is_contraction else written))
-    return parts
+        written = "-".join(word.raw for word in words) if whispers and token and text != "i" else text
+        is_contraction = sum(word.raw == words[0].raw for word in used) > 1 and "'" in words[0].raw
+        found.append(text if is_contraction else written)
+    return found
