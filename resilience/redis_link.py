@@ -157,6 +157,9 @@ class RedisLink:
             raise RedisAwayError(str(reply)) from reply
         self._times_late = 0
         if isinstance(reply, hiredis.ReplyError):
+            if "READONLY" in str(reply) and connection is self._connection:
+                # It was the primary and is a replica now: the address may lead to another one by now.
+                self._drop(connection, str(reply))
             raise RedisRefusedError(str(reply))
         return reply
 

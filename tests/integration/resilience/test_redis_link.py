@@ -148,6 +148,33 @@ async def test_one_that_is_late_again_and_again_is_away(timeout_s: float, slow_s
         await link.aclose()
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    ["READONLY You can't write against a read only replica.", "ERR Error running script: -READONLY You can't"],
+)
+async def test_a_primary_that_has_become_a_replica_is_left(refusal: str) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        is_replica = connections == 1
+        while command := await reader.read(100):
+            refused = is_replica and b"SET" in command
+            writer.write(f"-{refusal}\r\n".encode() if refused else b"+OK\r\n")
+
+    async with server(serve) as url:
+        link = link_to(url)
+        assert await link.call("GET", "name") == b"OK"
+        with pytest.raises(RedisRefusedError, match="READONLY"):
+            await link.call("SET", "name", "1")
+        async with asyncio.timeout(10):
+            while not is_connected(link):  # noqa: ASYNC110 - the link tells nobody
+                await asyncio.sleep(0.01)
+        assert await link.call("SET", "name", "1") == b"OK"
+        await link.aclose()
+
+
 async def test_one_that_hangs_up_at_once_is_not_called_again_and_again() -> None:
     visits_s: list[float] = []
 
