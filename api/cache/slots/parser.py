@@ -12,11 +12,10 @@ from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
 from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.reading import read
+from api.cache.slots.rules_version import rules_version
 from api.cache.slots.types import Slots
 from api.cache.slots.verbatim import verbatim_slots
 
-# Raise it whenever the same question may come to other slots: entries of another version are never compared.
-_RULES = 1
 _REMEMBERED = 4_096
 # Far beyond what an embedder reads; such texts are not worth reading, let alone remembering.
 _MAX_CHARACTERS = 4_000
@@ -43,12 +42,13 @@ class SlotParser:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._version = f"{rules_version()}-{lexicon.digest}"
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._parse)
 
     @property
     def version(self) -> str:
         """Of the rules and the words: slots of different versions cannot be compared."""
-        return f"{_RULES}-{self._lexicon.digest}"
+        return self._version
 
     def parse(self, question: str) -> Slots:
         """Never raises, whatever the text."""
