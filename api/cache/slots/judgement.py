@@ -11,6 +11,7 @@ from api.cache.slots.carriers import carrier
 from api.cache.slots.frame import Frame
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
+from api.cache.slots.reading import NAME
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
@@ -53,7 +54,8 @@ def _article(frame: Frame, index: int) -> Part | None:
     """An apple is not Apple, and the Amazon not Amazon, unless figures are asked for."""
     after = frame.items[index + 1] if index + 1 < len(frame.items) else None
     if not frame.is_plain and after is not None and frame.kind(after) == "company":
-        return word(frame, index)
+        is_unknown = after.value.startswith(NAME)
+        return None if frame.items[index].value == "the" and is_unknown else word(frame, index)
     return None
 
 
@@ -189,7 +191,12 @@ def _helps(frame: Frame, index: int) -> bool:
 
 def _pronoun(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
-    if len(frame.companies) == 1 and (item.value == "its" or (item.value == "the-company" and frame.is_plain)):
+    if (
+        item.value == "its"
+        and len({other.value for other in frame.items[:index] if frame.kind(other) == "company"}) == 1
+    ):
+        return None
+    if item.value == "the-company" and len(frame.companies) == 1 and frame.is_plain:
         return None
     if item.value == "it" and frame.is_plain and index == len(frame.items) - 1 and len(frame.companies) == 1:
         # The figure named first, then asked for: "what was it?"

@@ -22,6 +22,9 @@ _AFFECT = Part("residual", "affect")
 # "Which stores did it open": what the question word asks about stays in front.
 _FRONTED = frozenset({"which", "count"})
 _PREPOSITIONS = frozenset({"in", "on", "for", "at", "from", "with", "to", "by", "and", "or", "than", "if", "because"})
+_DONE_BY_THE_OWNER = frozenset(
+    {"open", "launch", "release", "introduce", "unveil", "announce", "publish", "discontinue", "file"}
+)
 _NO_ARGUMENT = frozenset({"periods", "numbers", "directions", "negations", "top_n", "basis"})
 
 
@@ -50,6 +53,9 @@ def _active(parts: list[Part], question_type: str) -> list[Part]:
     at = verbs[0]
     if parts[at].value.endswith(NOUN):
         return _from_noun(parts, at)
+    if _is_own_doing(parts, at, question_type):
+        verb = Part(parts[at].slot, parts[at].value.removesuffix(PASSIVE))
+        return [parts[0], verb, *parts[1:at], *parts[at + 1 :]]
     before, after = parts[:at], parts[at + 2 :]
     if parts.count(_BY) != 1 or parts[at + 1 : at + 2] != [_BY] or any(map(_is_no_argument, before)):
         return parts
@@ -61,6 +67,21 @@ def _active(parts: list[Part], question_type: str) -> list[Part]:
     if question_type in _FRONTED:
         return [*before, *agent, verb, *after[length:]]
     return [*agent, verb, *before, *after[length:]]
+
+
+def _is_own_doing(parts: list[Part], at: int, question_type: str) -> bool:
+    """ "When was Tesla's factory opened": what a company has, only the company opens; anybody may sue its supplier."""
+    verb = parts[at].value.removesuffix(PASSIVE)
+    things = parts[1:at]
+    return (
+        question_type in ("when", "where")
+        and verb in _DONE_BY_THE_OWNER
+        and _BY not in parts
+        and parts[0].slot == "entities"
+        and not parts[0].value.startswith(("geography:", "segment:", "name:"))
+        and bool(things)
+        and all(part.slot in ("entities", "residual") and part.value not in _PREPOSITIONS for part in things)
+    )
 
 
 def _with_asked_agent(before: list[Part], verb: Part, after: list[Part], question_type: str) -> list[Part]:
