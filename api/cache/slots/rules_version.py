@@ -7,6 +7,7 @@ that is not upgraded yet, may have been found equal where these tell apart.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -16,7 +17,7 @@ def rules_version() -> str:
     return digest_of([*files("api.cache.slots").iterdir(), files("api.cache").joinpath("canonical.py")])
 
 
-def digest_of(candidates: list[Traversable]) -> str:
+def digest_of(candidates: Iterable[Traversable]) -> str:
     """Of the Python files among them, by name and content, in any order."""
     sources = sorted((file.name, file.read_bytes()) for file in candidates if file.name.endswith(".py"))
     if not sources:
