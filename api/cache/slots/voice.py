@@ -22,8 +22,24 @@ _AFFECT = Part("residual", "affect")
 # "Which stores did it open": what the question word asks about stays in front.
 _FRONTED = frozenset({"which", "count"})
 _PREPOSITIONS = frozenset({"in", "on", "for", "at", "from", "with", "to", "by", "and", "or", "than", "if", "because"})
-_DONE_BY_THE_OWNER = frozenset(
-    {"open", "launch", "release", "introduce", "unveil", "announce", "publish", "discontinue", "file"}
+_DONE_BY_THE_OWNER = frozenset({"open", "launch", "release", "introduce", "unveil", "discontinue"})
+# Not an investigation, which others open.
+_WHAT_AN_OWNER_OPENS = frozenset(
+    {
+        "factory",
+        "gigafactory",
+        "plant",
+        "store",
+        "office",
+        "campus",
+        "app",
+        "service",
+        "product",
+        "phone",
+        "chip",
+        "car",
+    }
+    | {"model", "platform", "tier", "ad", "website", "game", "console", "brand", "program"}
 )
 _NO_ARGUMENT = frozenset({"periods", "numbers", "directions", "negations", "top_n", "basis"})
 
@@ -80,7 +96,7 @@ def _is_own_doing(parts: list[Part], at: int, question_type: str) -> bool:
         and parts[0].slot == "entities"
         and not parts[0].value.startswith(("geography:", "segment:", "name:"))
         and bool(things)
-        and all(part.slot in ("entities", "residual") and part.value not in _PREPOSITIONS for part in things)
+        and all(part.slot == "entities" or part.value in _WHAT_AN_OWNER_OPENS for part in things)
     )
 
 
