@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from api.cache.slots.context import is_definition, is_personal, stands_alone
 from api.cache.slots.frame import SUPERLATIVES, Frame
+from api.cache.slots.freshness import depends_on_the_day
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
@@ -25,7 +26,6 @@ _MOVES = SUPERLATIVES | {
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
 _RELATIONS = frozenset({"attribute", "person"})
-_CHANGES_WITH_THE_DAY = frozenset({"market", "date"})
 
 
 def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Slots:
@@ -54,7 +54,7 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         soft=tuple(sorted(part.value for part in judged if part.slot == "soft")),
         problems=tuple(problems),
         in_domain=True,
-        volatile=is_volatile(frame, relative=relative),
+        volatile=depends_on_the_day(frame, relative=relative),
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
@@ -77,14 +77,6 @@ def _judged(frame: Frame) -> Iterator[Part]:
 
 def values(parts: Iterable[Part], slot: str) -> tuple[str, ...]:
     return tuple(sorted({part.value for part in parts if part.slot == slot}))
-
-
-def is_volatile(frame: Frame, *, relative: bool) -> bool:
-    """Whether the right answer depends on the day: a relative period, "current", or a market figure without a date."""
-    if relative or frame.asks_for_results_day or frame.says_now:
-        return True
-    dated = any(item.slot == "periods" for item in frame.items)
-    return not dated and bool(frame.metric_kinds & _CHANGES_WITH_THE_DAY)
 
 
 def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:

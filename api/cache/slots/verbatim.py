@@ -6,8 +6,9 @@ from itertools import groupby
 from operator import attrgetter
 
 from api.cache.slots.context import is_personal, stands_alone
-from api.cache.slots.figures import is_volatile, values
+from api.cache.slots.figures import values
 from api.cache.slots.frame import Frame
+from api.cache.slots.freshness import depends_on_the_day
 from api.cache.slots.parts import Part
 from api.cache.slots.types import Slots
 
@@ -37,7 +38,7 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         residual=tuple(_words(frame)),
         problems=problems,
         in_domain=bool(frame.metrics or frame.companies),
-        volatile=is_volatile(frame, relative=relative),
+        volatile=depends_on_the_day(frame, relative=relative),
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
