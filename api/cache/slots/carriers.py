@@ -20,6 +20,9 @@ _CARRIED_BY = {
     "carry": frozenset({"balance"}),
 }
 _OUTLOOK_VERBS = frozenset({"give", "provide", "offer"})
+# "Does Netflix report subscribers" asks about the reporting.
+_SAYS = frozenset({"say", "release", "disclose"})
+_ASKS_ABOUT_THE_VERB = frozenset({"yes-no", "why", "should"})
 # What is held is owned, what is carried is owed.
 _HELD = ("cash", "net-cash", "restricted-cash", "marketable-securities", "inventory")
 _CARRIED = ("debt", "inventory")
@@ -31,6 +34,8 @@ def carrier(frame: Frame, index: int) -> Part | None:
         return None
     if frame.has_plain_verb and frame.question_type not in ("when", "where"):
         carries = _carries(frame, item) and not _is_adjective(frame, index)
+        if item.value in _SAYS or frame.lemma(item) == "record":
+            carries = carries and not _asks_about_the_verb(frame)
         by_another = item.value == "payment" and frame.is_passive(index) and not _is_by(frame, index + 1)
         if carries and not by_another:
             return None
@@ -53,9 +58,18 @@ def _carries(frame: Frame, item: Item) -> bool:
     return kinds is None or bool(kinds & frame.metric_kinds)
 
 
+def _asks_about_the_verb(frame: Frame) -> bool:
+    moods = {item.value for item in frame.items if item.slot == "modal"}
+    return frame.question_type in _ASKS_ABOUT_THE_VERB or bool(moods - {"will"})
+
+
 def _is_adjective(frame: Frame, index: int) -> bool:
-    """ "Record revenue", "offering price", "holding company": no verb of the sentence."""
+    """ "Record revenue", "offering price", "the record for revenue", "holding company": no verb of the sentence."""
     word = frame.words[frame.items[index].start].text
+    before = frame.items[index - 1] if index else None
+    owned = before is not None and (before.slot == "article" or frame.is_possessive(before))
+    if owned and word != "reported":
+        return True
     after = frame.items[index + 1] if index + 1 < len(frame.items) else None
     beside = after is not None and after.slot in ("metrics", "basis", "directions", "synonyms", "unknown")
     return beside and (word == "record" or word.endswith(("ing", "ed"))) and word != "reported"

@@ -16,6 +16,8 @@ from api.cache.slots.reading import NAME
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
 _SLOTS = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "basis", "negations", "top_n"})
+# The amount of a risk is not the risk.
+_NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
 # Directions whose subject matters: who was sold and who sold are two questions.
 _WITH_SUBJECT = frozenset(
     {"buy", "sell", "beat", "miss", "meet", "upgrade", "downgrade", "lose", "exceed", "short", "underperform", "gain"}
@@ -53,9 +55,15 @@ def _has_shared_figure(frame: Frame) -> bool:
 def _article(frame: Frame, index: int) -> Part | None:
     """An apple is not Apple, and the Amazon not Amazon, unless figures are asked for."""
     after = frame.items[index + 1] if index + 1 < len(frame.items) else None
+    item = frame.items[index]
+    if index and frame.words[item.start].raw == "A" and any(word.raw.islower() for word in frame.words):
+        # A rating, a class of shares
+        return Part("residual", "A")
+    if item.value == "article" and after is not None and frame.kind(after) == "company":
+        return word(frame, index)
     if not frame.is_plain and after is not None and frame.kind(after) == "company":
         is_unknown = after.value.startswith(NAME)
-        return None if frame.items[index].value == "the" and is_unknown else word(frame, index)
+        return None if item.value == "the" and is_unknown else word(frame, index)
     return None
 
 
@@ -69,7 +77,7 @@ def _document(frame: Frame, index: int) -> Part:
 
 def _soft(frame: Frame, index: int) -> Part:
     """Only beside a metric: "the main risks", "the revenue figure", but "value stocks"."""
-    is_soft = frame.is_plain and len(frame.metrics) == 1
+    is_soft = frame.is_plain and len(frame.metrics) == 1 and not frame.metric_kinds & _NO_AMOUNTS
     return Part("soft" if is_soft else "residual", frame.text(frame.items[index]))
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from api.cache.slots.agents import with_agents
 from api.cache.slots.boilerplate import without_boilerplate
+from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
 from api.cache.slots.lexicon import Lexicon
@@ -22,7 +23,7 @@ _MAX_CHARACTERS = 4_000
 # Punctuation that is dropped in the middle of a sentence only where it stands as in a sentence: not in `a[1:]`, `$?`,
 # "5!", (True or False), or in quotes.
 _ODD_SIGNS = re.compile(
-    r"""[()\[\]{}<>|\\"*$\u201c\u201d\u00ab\u00bb]        # brackets, quotes, signs of a language
+    r"""[()\[\]{}<>|\\"`*$\u2018\u201c\u201d\u00ab\u00bb] # brackets, quotes, signs of a language
     | (?<![^\W_])[.,;:!?'](?![\w])                     # after anything but a letter or digit
     | [.,;:!?](?=[^\s\w])                              # before another sign
     | \d[!';:]                                         # 5! and 6'
@@ -31,7 +32,7 @@ _ODD_SIGNS = re.compile(
     """,
     re.VERBOSE,
 )
-_QUOTED = re.compile(r"""["\[\]{}<>\u201c\u201d\u00ab\u00bb]|(?<!\w)'\w""")
+_QUOTED = re.compile(r"""["`\[\]{}<>\u2018\u201c\u201d\u00ab\u00bb]|(?<!\w)'\w""")
 _TOO_LONG = Slots(
     question_type="nothing", problems=(f"it has more than {_MAX_CHARACTERS} characters",), standalone=False
 )
@@ -59,6 +60,11 @@ class SlotParser:
         has_metric = any(item.slot == "metrics" for item in reading.items)
         items = with_agents(without_boilerplate(reading.items, has_metric=has_metric))
         frame = Frame(reading.words, items, self._lexicon)
+        has_odd_signs = _ODD_SIGNS.search(question.strip().rstrip("?")) is not None
+        by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)
+        if not by_figures:
+            # Nothing may be left out, save what is no part of any question.
+            frame = Frame(reading.words, without_boilerplate(reading.items, has_metric=False), self._lexicon)
         problems = list(dict.fromkeys(reading.problems))
         if not frame.items:
             problems.append("nothing is asked")
@@ -66,11 +72,11 @@ class SlotParser:
             problems.append("it calls one thing by two names, and may ask for the difference")
         if _is_foreign(question, frame):
             problems.append("it is not in English, or not all of it")
-        elif frame.is_domain and (frame.has_known_company or not _ODD_SIGNS.search(question.strip().rstrip("?"))):
+        elif by_figures:
             if _QUOTED.search(question):
                 problems.append("it quotes")
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
-        if _ODD_SIGNS.search(question.strip().rstrip("?")):
+        if has_odd_signs:
             problems.append("it has signs that may carry meaning")
         return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
 

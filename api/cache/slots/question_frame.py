@@ -30,7 +30,18 @@ PLAIN = frozenset(
 
 _GIVES_WAY = frozenset({"explain", "what", "how", "list", "whether", "discuss"})
 _STRONG = frozenset(
-    {"define", "mean", "calculate", "compare", "difference", "summarise", "why", "ratio-of", "how-many"}
+    {
+        "define",
+        "mean",
+        "calculate",
+        "how-calculate",
+        "compare",
+        "difference",
+        "summarise",
+        "why",
+        "ratio-of",
+        "how-many",
+    }
 )
 _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
@@ -57,9 +68,11 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     ):
         first, *others = others
     others = [item for item in others if not (first.value in COMPARISONS and item.value in _GIVES_WAY)] + averages
-    if first.value == "calculate" and len(asked) == 1 and any(item.slot == "entities" for item in items):
-        # "Calculate Apple's margin" asks for the figure, "how is Apple's margin calculated" for the way.
-        return "how" if items[0].slot == "auxiliary" else "calculate-it", others
+    if first.value in ("calculate", "how-calculate") and len(asked) == 1 and items[0].slot == "auxiliary":
+        return "how", others
+    if first.value == "calculate" and len(asked) == 1:
+        # "Calculate Apple's margin" asks for the figure, "how do I calculate Apple's margin" for the way.
+        return "calculate-it", others
     if _is_choice(first, items):
         return "which", others
     return _settled(first, items, metric_kinds), others
@@ -98,7 +111,7 @@ def _is_choice(first: Item, items: Sequence[Item]) -> bool:
 
 
 def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
-    value = "define" if first.value == "mean" else first.value
+    value = {"mean": "define", "how-calculate": "calculate"}.get(first.value, first.value)
     if value == "whether":
         return YES_NO
     if value == "how-many":

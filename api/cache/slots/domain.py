@@ -1,0 +1,52 @@
+"""Whether a question may be read by the rules for figures, which drop case, articles and verbs that say little."""
+
+from __future__ import annotations
+
+from api.cache.slots.context import is_definition
+from api.cache.slots.frame import Frame
+from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
+from api.cache.slots.reading import UNKNOWN, Item, is_possessive
+
+_OF_A_DEFINITION = frozenset(
+    {"metrics", "question", "auxiliary", "modal", "article", "basis", "preposition", "connective", "soft"}
+)
+_JOINING = frozenset({"and", "or", "vs", "between"})
+
+
+def asks_for_figures(frame: Frame) -> bool:
+    """ "Price", "cost" and "risk" are words of any question: all else must be known, or a company's name."""
+    if not frame.is_domain:
+        return False
+    if frame.has_known_company or _is_whole_definition(frame):
+        return True
+    if not all(_is_plain_name(frame, item) for item in frame.items if item.slot == "entities"):
+        return False
+    has_unknown = any(item.slot in (UNKNOWN, "synonyms") for item in frame.items)
+    if has_unknown and any((item.slot, item.value) == ("article", "article") for item in frame.items):
+        # "How much does a chicken cost", "hepatitis A"
+        return False
+    if not frame.metrics:
+        return True
+    is_dated = any(item.slot == "periods" for item in frame.items)
+    return (is_dated and not has_unknown) or (bool(frame.companies) and (is_dated or not has_unknown))
+
+
+def _is_whole_definition(frame: Frame) -> bool:
+    """ "What is free cash flow", "how does EBITDA differ from EBIT": known figures, and the words that ask."""
+    if not frame.metrics or not (frame.question_type in DEFINITIONS | COMPARISONS or is_definition(frame)):
+        return False
+    return all(
+        item.slot in _OF_A_DEFINITION and (item.slot != "connective" or item.value in _JOINING) for item in frame.items
+    )
+
+
+def _is_plain_name(frame: Frame, item: Item) -> bool:
+    """Written as names are, or with a possessive: not COCl2, MBps, or china."""
+    words = frame.words[item.start : item.end]
+    if not all(word.text.isalpha() for word in words):
+        return False
+    if is_possessive(words[-1]):
+        return True
+    if frame.kind(item) == "geography":
+        return all(word.raw[:1].isupper() for word in words)
+    return all(word.raw[1:].islower() for word in words)
