@@ -10,6 +10,7 @@ _FIGURES = frozenset({"flow", "ratio", "balance", "count", "expense"})
 _CARRIED_BY = {
     "any": None,
     "say": _FIGURES,
+    "announce": frozenset({"flow", "ratio"}),
     "release": frozenset({"flow"}),
     "disclose": _FIGURES | {"attribute"},
     "flow": frozenset({"flow", "ratio"}),
@@ -21,7 +22,7 @@ _CARRIED_BY = {
 }
 _OUTLOOK_VERBS = frozenset({"give", "provide", "offer"})
 # "Does Netflix report subscribers" asks about the reporting.
-_SAYS = frozenset({"say", "release", "disclose"})
+_SAYS = frozenset({"say", "announce", "release", "disclose"})
 _ASKS_ABOUT_THE_VERB = frozenset({"yes-no", "why", "should"})
 # What is held is owned, what is carried is owed.
 _HELD = ("cash", "net-cash", "restricted-cash", "marketable-securities", "inventory")
@@ -30,7 +31,7 @@ _CARRIED = ("debt", "inventory")
 
 def carrier(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
-    if item.value in ("say", "release") and frame.asks_for_results_day:
+    if item.value in ("say", "announce", "release") and frame.asks_for_results_day:
         return None
     if frame.has_plain_verb and frame.question_type not in ("when", "where"):
         carries = _carries(frame, item) and not _is_adjective(frame, index)

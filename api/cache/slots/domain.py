@@ -10,6 +10,9 @@ from api.cache.slots.reading import UNKNOWN, Item, is_possessive
 _OF_A_DEFINITION = frozenset(
     {"metrics", "question", "auxiliary", "modal", "article", "basis", "preposition", "connective", "soft"}
 )
+# Of talk between two, or about words.
+_OF_TALK = frozenset({"personal", "courtesy", "ask"})
+_BEFORE_AN_OWNER = frozenset({"of", "at", "by", "for", "to", "from", "between", "with"})
 _JOINING = frozenset({"and", "or", "vs", "between"})
 
 
@@ -19,14 +22,17 @@ def asks_for_figures(frame: Frame) -> bool:
         return False
     if frame.has_known_company or _is_whole_definition(frame):
         return True
-    if not all(_is_plain_name(frame, item) for item in frame.items if item.slot == "entities"):
+    if any(item.slot in _OF_TALK for item in frame.items):
+        return False
+    names = [index for index, item in enumerate(frame.items) if item.slot == "entities"]
+    if not all(_is_plain_name(frame, frame.items[index]) and _is_owner(frame, index) for index in names):
         return False
     has_unknown = any(item.slot in (UNKNOWN, "synonyms") for item in frame.items)
     if has_unknown and any((item.slot, item.value) == ("article", "article") for item in frame.items):
         # "How much does a chicken cost", "hepatitis A"
         return False
     if not frame.metrics:
-        return True
+        return not any(item.slot == UNKNOWN for item in frame.items)
     is_dated = any(item.slot == "periods" for item in frame.items)
     return (is_dated and not has_unknown) or (bool(frame.companies) and (is_dated or not has_unknown))
 
@@ -50,3 +56,14 @@ def _is_plain_name(frame: Frame, item: Item) -> bool:
     if frame.kind(item) == "geography":
         return all(word.raw[:1].isupper() for word in words)
     return all(word.raw[1:].islower() for word in words)
+
+
+def _is_owner(frame: Frame, index: int) -> bool:
+    """Of a figure: not the language in "revenue in German", nor the first word of "Translate revenue"."""
+    item = frame.items[index]
+    if frame.kind(item) == "geography" or not frame.metrics or is_possessive(frame.words[item.end - 1]):
+        return True
+    if not index:
+        return any(other.slot == "periods" for other in frame.items)
+    before = frame.items[index - 1]
+    return before.slot != "preposition" or before.value in _BEFORE_AN_OWNER

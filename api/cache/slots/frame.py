@@ -16,6 +16,7 @@ _RANKING = SUPERLATIVES | {"up", "down", "most", "least"}
 _NAMED_KINDS = ("company", "index")
 _MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative", "metrics"})
 _OUTLOOKS = frozenset({"guidance", "forecast", "projected"})
+_MAIN = ("synonyms", "main")
 _BE = frozenset({"is", "was", "be"})
 # Past participles that do not end in -ed. Those equal to their base form (cut, set) count too: after a form of "be" it
 # is safer to take "was the stock split" for a passive that it may not be.
@@ -122,7 +123,7 @@ class Frame:
     @cached_property
     def asks_for_results_day(self) -> bool:
         """ "When does Salesforce report earnings" asks for the date of its results."""
-        says = any(item.slot == "carrier" and item.value in ("say", "release") for item in self.items)
+        says = any(item.slot == "carrier" and item.value in ("say", "announce", "release") for item in self.items)
         return self.question_type == "when" and says and [item.value for item in self.metrics] == ["earnings"]
 
     @cached_property
@@ -194,7 +195,10 @@ class Frame:
     def asks_for_one(self, item: Item) -> bool:
         """ "The largest customer", unlike "the largest customers"."""
         word = self.words[item.end - 1]
-        ranked = any(other.slot == "directions" and other.value in SUPERLATIVES for other in self.items)
+        ranked = any(
+            (other.slot == "directions" and other.value in SUPERLATIVES) or (other.slot, other.value) == _MAIN
+            for other in self.items
+        )
         return ranked and self.lexicon.metric_kinds.get(item.value) == "attribute" and word.text == word.base
 
     def is_brand(self, item: Item) -> bool:

@@ -25,6 +25,7 @@ _MAX_CHARACTERS = 4_000
 _ODD_SIGNS = re.compile(
     r"""[()\[\]{}<>|\\"`*$\u2018\u201c\u201d\u00ab\u00bb] # brackets, quotes, signs of a language
     | (?<![^\W_])[.,;:!?'](?![\w])                     # after anything but a letter or digit
+    | (?<!\w)'(?!\d\ds?\b)\w                            # 'a', but '24
     | [.,;:!?](?=[^\s\w])                              # before another sign
     | \d[!';:]                                         # 5! and 6'
     | \s[-\u2013\u2014]\s                             # a - b

@@ -27,7 +27,9 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     dated = any(item.slot == "periods" for item in frame.items)
     if not dated or any(item.slot == "modal" for item in frame.items):
         yield from _tense(frame, auxiliaries, causes)
-    progresses = any(_is_progressive(frame, index) for index in range(len(frame.items)))
+    progresses = any(
+        _is_progressive(frame, index) or _texts(frame, item) == ["being"] for index, item in enumerate(frame.items)
+    )
     if causes & {"causing", "driving"} or (progresses and auxiliaries & {"is", "was"}):
         yield "progressive"
 

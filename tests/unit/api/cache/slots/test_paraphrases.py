@@ -97,7 +97,14 @@ SAME = [
     ("Hi, could you please tell me what Comcast's adjusted EBITDA was in Q3 2023? Thanks!", "Comcast 3Q23 adj. EBITDA"),
     ("WHAT WAS NETFLIX REVENUE IN 2023?", "what was netflix revenue in 2023"),
     ("What Was Netflix's Revenue In 2023?", "What was Netflix's revenue in 2023?"),
-    ("What is the capital of France?", "what's the capital of France"),
+    (
+        "What is the capital of France?",
+        "what's the capital of France",
+        "Do you know what is the capital of France?",
+        "Hello, what is the capital of France?",
+    ),
+    ("Explain photosynthesis.", "Hi, could you please explain photosynthesis?"),
+    ("How is EBITDA calculated?", "How do I calculate EBITDA?"),
 ]
 
 
