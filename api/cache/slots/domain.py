@@ -13,12 +13,14 @@ _OF_A_DEFINITION = frozenset(
 # Of talk between two, or about words.
 _OF_TALK = frozenset({"personal", "courtesy", "ask"})
 _BEFORE_AN_OWNER = frozenset({"of", "at", "by", "for", "to", "from", "between", "with"})
+# Companies whose names in small letters are everyday words, though people write them so in questions about figures.
+_EVERYDAY = frozenset({"alphabet", "amazon", "apple", "caterpillar", "corning", "meta", "oracle", "sap"})
 _JOINING = frozenset({"and", "or", "vs", "between"})
 
 
 def asks_for_figures(frame: Frame) -> bool:
     """ "Price", "cost" and "risk" are words of any question: all else must be known, or a company's name."""
-    if not frame.is_domain:
+    if not frame.is_domain or _may_be_everyday_words(frame):
         return False
     if frame.has_known_company or _is_whole_definition(frame):
         return True
@@ -67,3 +69,12 @@ def _is_owner(frame: Frame, index: int) -> bool:
         return any(other.slot == "periods" for other in frame.items)
     before = frame.items[index - 1]
     return before.slot != "preposition" or before.value in _BEFORE_AN_OWNER
+
+
+def _may_be_everyday_words(frame: Frame) -> bool:
+    """ "The price of apple"; not "apple's revenue" nor "apple revenue 2023"."""
+    written = [frame.words[item.start] for item in frame.items if item.slot == "entities"]
+    is_dated = any(item.slot == "periods" for item in frame.items)
+    return not is_dated and any(
+        word.raw[:1].islower() and word.text in _EVERYDAY and not is_possessive(word) for word in written
+    )
