@@ -26,7 +26,7 @@ _THINGS: Final = frozenset(
 _NOW: Final = frozenset(
     """yet still already recently lately anymore nowadays currently presently newest latest upcoming next soon tonight
     today yesterday tomorrow just ever winning leading happening playing live until till left worth overvalued
-    undervalued richest wealthiest convert conversion exchange has have win won wins lose lost beat buy
+    undervalued richest wealthiest convert conversion exchange win won wins lose lost beat buy
     sell hold gas""".split()  # noqa: SIM905 -- idem
 )
 _PAIRS: Final = (("so", "far"), ("these", "days"), ("of", "late"), ("to", "date"))
@@ -34,8 +34,7 @@ _ASKED: Final = (("the", "market"), ("close", "at"), ("time", "is"), ("time", "i
 _CURRENCY_PAIR: Final = re.compile(r"[a-z]{3}/[a-z]{3}")
 _PRESENT: Final = frozenset({"is", "are", "am", "does", "do", "has", "have"})
 _MOVES: Final = frozenset(
-    """up down rising falling dropping climbing gaining losing surging plunging crashing rallying open closed running
-    working online offline""".split()  # noqa: SIM905 -- idem
+    """up down rising falling dropping climbing gaining losing surging plunging crashing rallying open closed online offline""".split()  # noqa: SIM905 -- idem
 )
 
 
@@ -55,6 +54,7 @@ def depends_on_the_day(frame: Frame, *, relative: bool) -> bool:
         or bool(known & _NOW)
         or bool(known & _THINGS and not frame.metrics)
         or bool(known & _PRESENT and known & _MOVES)
+        or words[:1] in (["has"], ["have"])
         or not pairs.isdisjoint(_ASKED)
         or _asks_for_a_quote(frame)
         or _converts(frame)

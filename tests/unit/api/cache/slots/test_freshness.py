@@ -50,6 +50,8 @@ def test_what_moves_is_kept_for_minutes(question: str) -> None:
         "What is the difference between EBITDA and operating income?",
         "How do I reset my password?",
         "Which countries border France?",
+        "What is working capital?",
+        "How many employees does Meta have?",
     ],
 )
 def test_what_stays_is_kept_for_a_day(question: str) -> None:
