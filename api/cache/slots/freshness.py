@@ -34,7 +34,8 @@ _ASKED: Final = (("the", "market"), ("close", "at"), ("time", "is"), ("time", "i
 _CURRENCY_PAIR: Final = re.compile(r"[a-z]{3}/[a-z]{3}")
 _PRESENT: Final = frozenset({"is", "are", "am", "does", "do", "has", "have"})
 _MOVES: Final = frozenset(
-    """up down rising falling dropping climbing gaining losing surging plunging crashing rallying open closed online offline""".split()  # noqa: SIM905 -- idem
+    """up down rising falling dropping climbing gaining losing surging plunging crashing rallying open closed
+    online offline""".split()  # noqa: SIM905 -- idem
 )
 
 
