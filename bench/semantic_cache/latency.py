@@ -7,6 +7,7 @@ pause, and in the words that each tier answers; and the gateway without a cache 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +21,7 @@ from bench.semantic_cache.client import Client, chat, connected, together
 from bench.semantic_cache.engine import MODEL
 from bench.semantic_cache.filling import Probe, fillers, probes
 from bench.semantic_cache.footprint import Footprint, footprint
-from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, spent
+from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, errors, spent
 from bench.semantic_cache.servers import Backend, Platform
 
 _SYSTEM = "You are FinSight. Answer from the filings."
@@ -30,7 +31,12 @@ _LONGEST_SETTLING_S = 120
 _IDLE = 0.1
 """Of a core."""
 OFF = "off"
-SETTINGS = {"WORKERS": "2", "SEMANTIC_CACHE_MAX_ENTRIES": "1000000", "SEMANTIC_CACHE_MAX_BYTES": "4000000000"}
+_ROOM = {"SEMANTIC_CACHE_MAX_ENTRIES": "1000000", "SEMANTIC_CACHE_MAX_BYTES": "8000000000"}
+
+
+def settings() -> dict[str, str]:
+    """Of the gateways with a cache: they share its answers, which no other gateway can read."""
+    return {"WORKERS": "2", "SEMANTIC_CACHE_SECRET": secrets.token_hex(16), **_ROOM}
 
 
 @dataclass(kw_only=True)
@@ -66,11 +72,23 @@ class Result:
 
 
 class Measurement:
-    """Fills and measures one backend. `cached` and `plain` are gateways with the cache on and off."""
+    """Fills and measures one backend. `cached` and `plain` are gateways with the cache on and off.
+
+    `filler` has the cache of `cached` and more patience: whoever is asked by many at once gives up what takes long, and
+    then not every answer would have its vector.
+    """
 
     def __init__(
-        self, *, cached: Platform, plain: Platform, backend: Backend, cores: Cores, progress: Callable[[str], None]
+        self,
+        *,
+        filler: Platform,
+        cached: Platform,
+        plain: Platform,
+        backend: Backend,
+        cores: Cores,
+        progress: Callable[[str], None],
     ) -> None:
+        self._filling = filler
         self._cached = cached
         self._plain = plain
         self._backend = backend
@@ -108,21 +126,22 @@ class Measurement:
     async def _fill(self, size: int) -> float:
         """Until it holds `size` entries; how many were stored in a second."""
         wanted = size - self._entries
-        move(self._cached.gateway.pids, self._cores.server | self._cores.load)
+        move(self._filling.gateway.pids, self._cores.server | self._cores.load)
         began_s = time.perf_counter()
-        async with connected(port=self._cached.port, key=KEY, connections=_FILLING_CONNECTIONS) as client:
+        async with connected(port=self._filling.port, key=KEY, connections=_FILLING_CONNECTIONS) as client:
             await together(self._filler(client, size) for _ in range(_FILLING_CONNECTIONS))
         took_s = time.perf_counter() - began_s
         await self._until_idle()
-        move(self._cached.gateway.pids, self._cores.server)
+        if given_up := errors(self._filling.metrics()):
+            raise LoadError(f"parts of the cache gave up while it was filled, so it is not full: {given_up}")
         return wanted / took_s
 
     async def _until_idle(self) -> None:
         """Answers are stored, and vectors made that nobody waits for, behind the clients' back. Raises LoadError."""
         for _ in range(_LONGEST_SETTLING_S):
-            before_s = self._cached.gateway.cpu_s()
+            before_s = self._filling.gateway.cpu_s()
             await asyncio.sleep(1)
-            if self._cached.gateway.cpu_s() - before_s < _IDLE:
+            if self._filling.gateway.cpu_s() - before_s < _IDLE:
                 return
         raise LoadError(f"the gateway was still at work {_LONGEST_SETTLING_S} s after the last question")
 

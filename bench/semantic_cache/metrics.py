@@ -30,6 +30,12 @@ def spent(histogram: tuple[str, str], before: str, after: str) -> dict[str, Spen
     }
 
 
+def errors(exposition: str) -> dict[str, int]:
+    """How often each part of the cache could not do its part; those that always could are left out."""
+    found = re.findall(r'^gateway_cache_errors_total\{part="(\w+)"\} (\S+)$', exposition, re.MULTILINE)
+    return {part: int(float(count)) for part, count in found if float(count)}
+
+
 def _totals(histogram: tuple[str, str], exposition: str) -> dict[str, tuple[float, float]]:
     """Count and seconds by the value of the label, whatever the other labels."""
     name, label = histogram

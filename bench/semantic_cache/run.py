@@ -111,11 +111,14 @@ class _Bench:
         effort = self._effort
         results = []
         for backend in self._backends():
+            settings = latency.settings()
             with (
-                self._gateway(backend, latency.SETTINGS) as cached,
+                self._gateway(backend, {**settings, **_PATIENT}) as filler,
+                self._gateway(backend, settings) as cached,
                 self._gateway(backend, {**_TWO_WORKERS, "SEMANTIC_CACHE_ENABLED": "false"}) as plain,
             ):
                 measurement = latency.Measurement(
+                    filler=filler,
                     cached=cached,
                     plain=plain,
                     backend=backend,

@@ -14,7 +14,7 @@ from bench.load import LoadError
 from bench.semantic_cache import pairs
 from bench.semantic_cache.client import Answer
 from bench.semantic_cache.filling import companies, fillers, probes
-from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, spent
+from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, errors, spent
 from bench.semantic_cache.pairs import Outcome, Pair
 from bench.semantic_cache.scopes import SYSTEM, Scope, Scopes
 from bench.semantic_cache.servers import OTHER_KEYS
@@ -124,3 +124,9 @@ def test_the_gateways_own_figures_are_the_growth_of_its_metrics() -> None:
     assert spent(PARTS, before, after)["embedder"].mean_ms == pytest.approx(2)
     assert Spent(count=0, seconds=0).mean_ms is None
     assert spent(LOOK_UPS, "", "") == {}
+
+
+def test_parts_that_gave_up_are_counted() -> None:
+    text = 'gateway_cache_errors_total{part="index"} 3.0\ngateway_cache_errors_total{part="store"} 0.0\n'
+    assert errors(text) == {"index": 3}
+    assert errors("") == {}
