@@ -58,7 +58,6 @@ ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 COUNTS = {3: "three", 5: "five", 10: "ten"}
 
 CONCEPTS = (
-    ("EBITDA", "EBITDA"),
     ("free cash flow yield", "free cash flow yield"),
     ("working capital", "working capital"),
     ("the quick ratio", "quick ratio"),
