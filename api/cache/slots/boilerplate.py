@@ -66,6 +66,9 @@ def _precedes_a_question(items: Sequence[Item], index: int) -> bool:
         return False
     if item.slot == "courtesy" and rest[0].slot in _AUXILIARIES:
         return True
+    if rest[0].slot == "question" and any(other.slot == "entities" for other in rest):
+        # "Do you know who founded Netflix", unlike "do you know how to swim".
+        return True
     return rest[0].slot == "question" and (item.slot == "courtesy" or rest[1].slot in _AUXILIARIES)
 
 

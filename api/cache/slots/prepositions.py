@@ -52,7 +52,12 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
         return any(other.slot == "basis" and other.value == "consensus" for other in frame.items)
     if item.value == "from" and index + 1 < len(frame.items) and frame.is_modifier(index + 1):
         return True
-    return item.value == "by" and before is not None and before.slot in _VERBS and carrier(frame, index - 1) is None
+    if item.value != "by" or before is None:
+        return False
+    if before.slot == "metrics" and after is not None and frame.kind(after) == "company":
+        # "What was spent on marketing by Airbnb"
+        return len(frame.names) == 1 and frame.metric_kinds == {"expense"}
+    return before.slot in _VERBS and carrier(frame, index - 1) is None
 
 
 def _is_content(before: Item | None, following: Item | None) -> bool:

@@ -16,6 +16,7 @@ NOUN = ":noun"
 _BY = Part("residual", "by")
 _OF = Part("residual", "of")
 _ON = Part("residual", "on")
+_IN = Part("residual", "in")
 _COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
 _AFFECT = Part("residual", "affect")
@@ -49,6 +50,8 @@ def in_active_voice(parts: Sequence[Part], question_type: str) -> tuple[str, lis
     affecting = _how_it_affects(parts, question_type)
     if affecting is not None:
         return "how", _with_period_last(affecting)
+    if question_type == "why":
+        parts = _with_change_after_figure(list(parts))
     active = _with_period_last(_active(list(parts), question_type))
     if question_type == "which" and active[:1] == [_COMPANY]:
         return "who", active[1:]
@@ -60,6 +63,18 @@ def _with_period_last(parts: list[Part]) -> list[Part]:
     if parts and parts[0].slot == "periods" and sum(part.slot == "periods" for part in parts) == 1:
         return [*parts[1:], parts[0]]
     return parts
+
+
+def _with_change_after_figure(parts: list[Part]) -> list[Part]:
+    """ "What drove the rise in Apple's services revenue": why did Apple's services revenue rise."""
+    changes = [index for index, part in enumerate(parts) if part.slot == "directions"]
+    figures = [index for index, part in enumerate(parts) if part.slot == "metrics"]
+    if len(changes) != 1 or len(figures) != 1:
+        return parts
+    change, figure = changes[0], figures[0]
+    if parts[change + 1 : change + 2] != [_IN] or figure < change:
+        return parts
+    return [*parts[:change], *parts[change + 2 : figure + 1], parts[change], *parts[figure + 1 :]]
 
 
 def _active(parts: list[Part], question_type: str) -> list[Part]:

@@ -9,6 +9,17 @@ from tests.unit.api.cache.slots.sameness import is_canonical_hit, may_hit
 
 SAME = [
     (
+        "Could you tell me when Palantir was founded?",
+        "Do you know when Palantir was founded?",
+        "When was Palantir founded?",
+    ),
+    ("Tell me how Uber makes money.", "I would like to know how Uber makes money", "How does Uber make money?"),
+    (
+        "What drove the increase in Apple's services revenue in 2023?",
+        "Why did Apple's services revenue increase in 2023?",
+    ),
+    ("What was spent on marketing by Airbnb in 2022?", "How much did Airbnb spend on marketing in 2022?"),
+    (
         "What was Broadcom's gross profit in fiscal 2022?",
         "Broadcom FY22 gross profit",
         "gross profit of Broadcom for FY2022",
