@@ -25,6 +25,7 @@ _MOVES = SUPERLATIVES | {
 # What is the total of itself.
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
+_FIGURES = frozenset({"flow", "expense", "ratio", "balance", "market", "count"})
 _RELATIONS = frozenset({"attribute", "person"})
 
 
@@ -36,7 +37,7 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
     ordered = not _order_is_free(frame, parts, question_type)
     if ordered:
-        question_type, parts = in_active_voice(parts, question_type)
+        question_type, parts = in_active_voice(parts, question_type, of_figures=_is_of_figures(frame))
     return Slots(
         question_type=question_type,
         entities=values(parts, "entities"),
@@ -58,6 +59,11 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
+
+
+def _is_of_figures(frame: Frame) -> bool:
+    documents = any(item.slot == "documents" for item in frame.items)
+    return bool(frame.metrics) and frame.metric_kinds <= _FIGURES and not documents
 
 
 def _judged(frame: Frame) -> Iterator[Part]:
@@ -89,7 +95,8 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
     if part.value == "total":
         metrics = {item.value for item in frame.metrics}
         added_up = any(several in period for period in periods for several in _SEVERAL_PERIODS)
-        return bool(metrics) and metrics <= _SUMS and not added_up
+        is_sum = metrics <= _SUMS or frame.metric_kinds == {"expense"}
+        return bool(metrics) and is_sum and not added_up
     return part.value == "estimate" and "consensus" in values(parts, "basis")
 
 

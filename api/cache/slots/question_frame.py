@@ -151,6 +151,10 @@ def _asks_which(first: Item, items: Sequence[Item]) -> bool:
     following = [item for item in items if item.start >= first.end]
     if first.value == "list" or not following:
         return False
+    last = next((item for item in reversed(items) if item.slot not in ("periods", "preposition")), None)
+    if last is not None and last.slot == "auxiliary" and following[0].slot == "entities":
+        # "Tell me what Apple's services revenue was"
+        return False
     if (first.value, following[0].value) == ("which", "of"):
         return True
     head = next((item for item in following if item.slot not in _BEFORE_A_HEAD), following[-1])

@@ -13,6 +13,8 @@ _PAST_CAUSES = frozenset(
     {"caused", "drove", "driven", "led", "was", "were", "explained", "lay", "made", "accounted", "contributed"}
     | {"resulted", "triggered", "prompted"}
 )
+# It has happened once, however it is told.
+_ONCE = frozenset({"founder", "founding-date"})
 _VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative"})
 
 
@@ -25,6 +27,8 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     auxiliaries = {item.value for item in frame.items if item.slot == "auxiliary"}
     causes = {word for item in frame.items if item.slot == "question" for word in _texts(frame, item)}
     dated = any(item.slot == "periods" for item in frame.items)
+    if {item.value for item in frame.metrics} & _ONCE:
+        return
     if not dated or any(item.slot == "modal" for item in frame.items):
         yield from _tense(frame, auxiliaries, causes)
     progresses = any(

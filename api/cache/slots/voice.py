@@ -17,6 +17,8 @@ _BY = Part("residual", "by")
 _OF = Part("residual", "of")
 _ON = Part("residual", "on")
 _IN = Part("residual", "in")
+_NOT = Part("negations", "not")
+_TO_WHAT = (_IN, _ON, Part("residual", "for"))
 _COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
 _AFFECT = Part("residual", "affect")
@@ -45,23 +47,48 @@ _WHAT_AN_OWNER_OPENS = frozenset(
 _NO_ARGUMENT = frozenset({"periods", "numbers", "directions", "negations", "top_n", "basis"})
 
 
-def in_active_voice(parts: Sequence[Part], question_type: str) -> tuple[str, list[Part]]:
-    """The question type and the parts, which are the same ones in another order, or one less "by" or "on"."""
+def in_active_voice(parts: Sequence[Part], question_type: str, *, of_figures: bool) -> tuple[str, list[Part]]:
+    """The question type and the parts, which are the same ones in another order, or one less "by" or "on".
+
+    `of_figures`: every metric is a figure, which does nothing itself, unlike customers or a board.
+    """
     affecting = _how_it_affects(parts, question_type)
     if affecting is not None:
         return "how", _with_period_last(affecting)
     if question_type == "why":
         parts = _with_change_after_figure(list(parts))
-    active = _with_period_last(_active(list(parts), question_type))
+    parts = _with_refusal_after_owner(list(parts))
+    if of_figures:
+        parts = _with_owner_first(parts)
+    active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures)
     if question_type == "which" and active[:1] == [_COMPANY]:
         return "who", active[1:]
     return question_type, active
 
 
-def _with_period_last(parts: list[Part]) -> list[Part]:
+def _with_period_last(parts: list[Part], *, anywhere: bool = False) -> list[Part]:
     """ "In 2021, did …": the only period of a question means the same at its beginning and at its end."""
-    if parts and parts[0].slot == "periods" and sum(part.slot == "periods" for part in parts) == 1:
-        return [*parts[1:], parts[0]]
+    at = [index for index, part in enumerate(parts) if part.slot == "periods"]
+    if len(at) == 1 and (anywhere or at[0] == 0):
+        return [*parts[: at[0]], *parts[at[0] + 1 :], parts[at[0]]]
+    return parts
+
+
+def _with_owner_first(parts: list[Part]) -> list[Part]:
+    """ "The revenue of Apple" is Apple's revenue."""
+    names = [index for index, part in enumerate(parts) if part.slot == "entities"]
+    figures = [index for index, part in enumerate(parts) if part.slot == "metrics"]
+    if len(names) != 1 or len(figures) != 1 or names[0] != figures[0] + 1:
+        return parts
+    name, figure = parts[names[0]], parts[figures[0]]
+    return [*parts[: figures[0]], name, figure, *parts[names[0] + 1 :]]
+
+
+def _with_refusal_after_owner(parts: list[Part]) -> list[Part]:
+    """ "Why didn't Apple raise" is "why did Apple not raise"."""
+    names = [index for index, part in enumerate(parts) if part.slot == "entities"]
+    if len(names) == 1 and names[0] == 1 and parts[0] == _NOT:
+        return [parts[1], parts[0], *parts[2:]]
     return parts
 
 
@@ -87,6 +114,8 @@ def _active(parts: list[Part], question_type: str) -> list[Part]:
     if _is_own_doing(parts, at, question_type):
         verb = Part(parts[at].slot, parts[at].value.removesuffix(PASSIVE))
         return [parts[0], verb, *parts[1:at], *parts[at + 1 :]]
+    if at == 0 and parts[1:2] and parts[1] in _TO_WHAT and parts.count(_BY) == 1:
+        return _with_agent_first(parts)
     before, after = parts[:at], parts[at + 2 :]
     if parts.count(_BY) != 1 or parts[at + 1 : at + 2] != [_BY] or any(map(_is_no_argument, before)):
         return parts
@@ -98,6 +127,16 @@ def _active(parts: list[Part], question_type: str) -> list[Part]:
     if question_type in _FRONTED:
         return [*before, *agent, verb, *after[length:]]
     return [*agent, verb, *before, *after[length:]]
+
+
+def _with_agent_first(parts: list[Part]) -> list[Part]:
+    """ "How much was invested in Paramount by Berkshire"."""
+    by = parts.index(_BY)
+    agent = parts[by + 1 : by + 2]
+    if not agent or agent[0].slot != "entities" or agent[0].value.startswith(("geography:", "segment:")):
+        return parts
+    verb = Part(parts[0].slot, parts[0].value.removesuffix(PASSIVE))
+    return [*agent, verb, *parts[1:by], *parts[by + 2 :]]
 
 
 def _is_own_doing(parts: list[Part], at: int, question_type: str) -> bool:

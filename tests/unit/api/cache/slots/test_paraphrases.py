@@ -9,6 +9,12 @@ from tests.unit.api.cache.slots.sameness import is_canonical_hit, may_hit
 
 SAME = [
     (
+        "How much was invested in Paramount by Berkshire in 2023?",
+        "How much did Berkshire invest in Paramount in 2023?",
+    ),
+    ("Why didn't PayPal raise prices in 2022?", "Why did PayPal not raise prices in 2022?"),
+    ("Could you tell me what Apple's services revenue was in 2023?", "What was Apple's services revenue in 2023?"),
+    (
         "Could you tell me when Palantir was founded?",
         "Do you know when Palantir was founded?",
         "When was Palantir founded?",
