@@ -55,11 +55,11 @@ def in_active_voice(parts: Sequence[Part], question_type: str, *, of_figures: bo
     affecting = _how_it_affects(parts, question_type)
     if affecting is not None:
         return "how", _with_period_last(affecting)
-    if question_type == "why":
-        parts = _with_change_after_figure(list(parts))
     parts = _with_refusal_after_owner(list(parts))
     if of_figures:
         parts = _with_owner_first(parts)
+    if of_figures or question_type == "why":
+        parts = _with_change_after_figure(parts)
     active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures)
     if question_type == "which" and active[:1] == [_COMPANY]:
         return "who", active[1:]
@@ -75,13 +75,16 @@ def _with_period_last(parts: list[Part], *, anywhere: bool = False) -> list[Part
 
 
 def _with_owner_first(parts: list[Part]) -> list[Part]:
-    """ "The revenue of Apple" is Apple's revenue."""
+    """ "The cocoa costs of Hershey" are Hershey's cocoa costs."""
     names = [index for index, part in enumerate(parts) if part.slot == "entities"]
     figures = [index for index, part in enumerate(parts) if part.slot == "metrics"]
     if len(names) != 1 or len(figures) != 1 or names[0] != figures[0] + 1:
         return parts
-    name, figure = parts[names[0]], parts[figures[0]]
-    return [*parts[: figures[0]], name, figure, *parts[names[0] + 1 :]]
+    start = figures[0]
+    while start and parts[start - 1].slot == "residual" and parts[start - 1].value not in _PREPOSITIONS:
+        start -= 1
+    name = parts[names[0]]
+    return [*parts[:start], name, *parts[start : names[0]], *parts[names[0] + 1 :]]
 
 
 def _with_refusal_after_owner(parts: list[Part]) -> list[Part]:

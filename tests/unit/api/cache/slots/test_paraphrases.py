@@ -9,6 +9,10 @@ from tests.unit.api.cache.slots.sameness import is_canonical_hit, may_hit
 
 SAME = [
     (
+        "What was the increase in cocoa costs at Hershey in 2023?",
+        "What was the increase in Hershey's cocoa costs in 2023?",
+    ),
+    (
         "How much was invested in Paramount by Berkshire in 2023?",
         "How much did Berkshire invest in Paramount in 2023?",
     ),
