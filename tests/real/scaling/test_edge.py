@@ -47,7 +47,7 @@ def test_operations_are_closed_from_outside(client: httpx.Client, path: str) -> 
 def test_operations_are_open_inside(compose: Compose) -> None:
     command = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/metrics').read().decode())"
     for service in ("gateway-1", "gateway-2"):
-        assert "gateway_requests_total" in compose.run(service, "python", "-c", command)
+        assert "gateway_requests_in_flight" in compose.run(service, "python", "-c", command)  # there from the start
 
 
 def test_request_id_goes_through(client: httpx.Client) -> None:
