@@ -11,6 +11,7 @@ from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
+from api.cache.slots.idioms import in_plain_words
 from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.reading import read
 from api.cache.slots.rules_version import rules_version
@@ -59,7 +60,8 @@ class SlotParser:
     def _parse(self, question: str) -> Slots:
         reading = read(question, self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
-        items = with_agents(without_boilerplate(reading.items, has_metric=has_metric))
+        asked = without_boilerplate(reading.items, has_metric=has_metric)
+        items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
         frame = Frame(reading.words, items, self._lexicon)
         has_odd_signs = _ODD_SIGNS.search(question.strip().rstrip("?")) is not None
         by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)
