@@ -19,6 +19,14 @@ _CARRIED_BY = {
     "own": frozenset[str](),
     "hold": frozenset({"balance"}),
     "carry": frozenset({"balance"}),
+    "have": frozenset({"balance"}),
+    "book": frozenset({"flow", "ratio", "expense"}),
+}
+# These metrics too, whatever their kind.
+_ONLY = {
+    "expense": frozenset({"buybacks", "dividend", "special-dividend"}),
+    "take": frozenset({"impairment", "goodwill-impairment", "write-down", "write-off", "restructuring-costs"}),
+    "run": frozenset({"store-count"}),
 }
 _OUTLOOK_VERBS = frozenset({"give", "provide", "offer"})
 # "Does Netflix report subscribers" asks about the reporting.
@@ -35,7 +43,7 @@ def carrier(frame: Frame, index: int) -> Part | None:
         return None
     if frame.has_plain_verb and frame.question_type not in ("when", "where"):
         carries = _carries(frame, item) and not _is_adjective(frame, index)
-        if item.value in _SAYS or frame.lemma(item) == "record":
+        if item.value in _SAYS or item.value == "run" or frame.lemma(item) == "record":
             carries = carries and not _asks_about_the_verb(frame)
         by_another = item.value == "payment" and frame.is_passive(index) and not _is_by(frame, index + 1)
         if carries and not by_another:
@@ -55,7 +63,10 @@ def _carries(frame: Frame, item: Item) -> bool:
         return all(metric.value.startswith(names) or metric.value.endswith("-debt") for metric in frame.metrics) and (
             item.value == "carry" or not any(metric.value.endswith("debt") for metric in frame.metrics)
         )
-    kinds = _CARRIED_BY[item.value]
+    only = "take" if frame.lemma(item) == "take in" and item.slot == "carrier" else item.value
+    if only in _ONLY and {metric.value for metric in frame.metrics} <= _ONLY[only]:
+        return True
+    kinds = _CARRIED_BY.get(item.value, frozenset())
     return kinds is None or bool(kinds & frame.metric_kinds)
 
 

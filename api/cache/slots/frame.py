@@ -162,6 +162,12 @@ class Frame:
             return False
         return self.is_plain and (self.is_ranking or self.is_choice or not self.has_loose_words)
 
+    def is_on_balance_sheet(self, item: Item) -> bool:
+        """ "The goodwill on its balance sheet": where else."""
+        if (item.slot, item.value) != ("documents", "balance-sheet") or self.metric_kinds != {"balance"}:
+            return False
+        return self.question_type == "what" and not any(other.slot == "negations" for other in self.items)
+
     def is_modifier(self, index: int) -> bool:
         """ "Widget" in "widget revenue" and in "revenue from widgets"."""
         for item in self.items[index + 1 :]:

@@ -71,7 +71,9 @@ def _nothing(frame: Frame, index: int) -> None:
     del frame, index
 
 
-def _document(frame: Frame, index: int) -> Part:
+def _document(frame: Frame, index: int) -> Part | None:
+    if frame.is_on_balance_sheet(frame.items[index]):
+        return None
     return Part("basis", f"document:{frame.items[index].value}")
 
 

@@ -18,6 +18,9 @@ _EARNED = frozenset(
     {"revenue", "net-sales", "gross-sales", "income", "profit", "earnings", "operating-income", "net-income"}
 )
 _VERBS = frozenset({"carrier", "imperative"})
+# What a company does itself; revenue by a company may be revenue split up.
+_BY_ITS_COMPANY = frozenset({"expense", "payment"})
+_AMOUNTS = frozenset({"what", "count"})
 _PER_SHARE_KINDS = frozenset({"market", "payment"})
 
 
@@ -55,8 +58,8 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
     if item.value != "by" or before is None:
         return False
     if before.slot == "metrics" and after is not None and frame.kind(after) == "company":
-        # "What was spent on marketing by Airbnb"
-        return len(frame.names) == 1 and frame.metric_kinds == {"expense"}
+        # "What was spent on marketing by Airbnb", "shares repurchased by Lowe's"
+        return len(frame.names) == 1 and frame.metric_kinds <= _BY_ITS_COMPANY and frame.question_type in _AMOUNTS
     return before.slot in _VERBS and carrier(frame, index - 1) is None
 
 
@@ -67,17 +70,23 @@ def _is_content(before: Item | None, following: Item | None) -> bool:
     return before.slot == "auxiliary" and following.slot == "metrics"
 
 
+def _is_spent_on(frame: Frame) -> bool:
+    """ "Spend on R&D", "spend on buybacks"."""
+    spends = any((item.slot, item.value) == ("carrier", "expense") for item in frame.items)
+    return "expense" in frame.metric_kinds or (spends and frame.metric_kinds == {"payment"})
+
+
 def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
     match following.slot:
         case "periods":
             return said in _OF_PERIOD and not (said in ("in", "during", "at") and frame.is_issuing)
         case "metrics":
             allowed = _OF_METRIC if frame.is_plain else frozenset({"of"})
-            return said in allowed or (said == "on" and "expense" in frame.metric_kinds)
+            return said in allowed or (said == "on" and _is_spent_on(frame))
         case "units" | "currencies":
             return said in _OF_UNIT
         case "documents":
-            return said in _OF_DOCUMENT
+            return said in _OF_DOCUMENT or (said == "on" and frame.is_on_balance_sheet(following))
         case "entities" if frame.kind(following) in ("geography", "segment"):
             if said == "from" and not {item.value for item in frame.metrics} <= _EARNED:
                 return False

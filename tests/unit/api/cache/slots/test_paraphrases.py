@@ -9,6 +9,17 @@ from tests.unit.api.cache.slots.sameness import is_canonical_hit, may_hit
 
 SAME = [
     (
+        "How many stores did Ulta operate at the end of 2022?",
+        "What was Ulta's store count at the end of 2022?",
+        "Please tell me the number of stores Ulta operated at the end of 2022.",
+    ),
+    ("How much cash did Snap have on hand at the end of 2022?", "What was Snap's cash balance at the end of 2022?"),
+    ("How much goodwill is on Intel's balance sheet?", "What is Intel's goodwill?"),
+    ("How big a goodwill write-down did Intel take in 2023?", "What goodwill impairment was booked by Intel in 2023?"),
+    ("How much did Citi set aside for credit losses in 2020?", "What was Citi's provision for credit losses in 2020?"),
+    ("How many shares did Oracle buy back in 2022?", "What number of shares was repurchased by Oracle in 2022?"),
+    ("How much did Oracle spend on share buybacks in 2022?", "What were Oracle's stock repurchases in 2022?"),
+    (
         "What was the increase in cocoa costs at Hershey in 2023?",
         "What was the increase in Hershey's cocoa costs in 2023?",
     ),
