@@ -11,6 +11,8 @@ from api.cache.slots.freshness import depends_on_the_day
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
+from api.cache.slots.shares import QUESTION_TYPE as SHARE
+from api.cache.slots.shares import share_parts
 from api.cache.slots.tense import tense_and_mood
 from api.cache.slots.types import Slots
 from api.cache.slots.voice import in_active_voice
@@ -36,7 +38,12 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
     periods = values(judged, "periods")
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
     ordered = not _order_is_free(frame, parts, question_type)
-    if ordered:
+    basis = {*tense_and_mood(frame)}
+    shared = share_parts(frame)
+    if shared is not None:
+        question_type, basis, ordered = SHARE, shared.basis, True
+        judged = parts = shared.parts
+    elif ordered:
         question_type, parts = in_active_voice(parts, question_type, of_figures=_is_of_figures(frame))
     return Slots(
         question_type=question_type,
@@ -48,7 +55,7 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         currencies=values(parts, "currencies"),
         directions=values(parts, "directions"),
         negations=values(parts, "negations"),
-        basis=tuple(sorted({*values(parts, "basis"), *tense_and_mood(frame)})),
+        basis=tuple(sorted({*values(parts, "basis"), *basis})),
         top_n=" ".join(values(parts, "top_n")) or None,
         ordered=ordered,
         residual=sentence(parts) if ordered else _words(parts, question_type),

@@ -49,7 +49,7 @@ def depends_on_the_day(frame: Frame, *, relative: bool) -> bool:
         return True
     if any(item.slot == "periods" for item in frame.items):
         return False
-    known = set(words)
+    known = {word for before, word in pairwise(["", *words]) if (before.removesuffix("s"), word) != ("make", "up")}
     return (
         bool(frame.metric_kinds & _METRIC_KINDS)
         or bool(known & _NOW)
