@@ -16,6 +16,8 @@ _BEFORE_AN_OWNER = frozenset({"of", "at", "by", "for", "to", "from", "between", 
 # Companies whose names in small letters are everyday words, though people write them so in questions about figures.
 _EVERYDAY = frozenset({"alphabet", "amazon", "apple", "caterpillar", "corning", "meta", "oracle", "sap"})
 _JOINING = frozenset({"and", "or", "vs", "between"})
+# In names of countries.
+_SMALL = frozenset({"the", "of"})
 
 
 def asks_for_figures(frame: Frame) -> bool:
@@ -56,7 +58,7 @@ def _is_plain_name(frame: Frame, item: Item) -> bool:
     if is_possessive(words[-1]):
         return True
     if frame.kind(item) == "geography":
-        return all(word.raw[:1].isupper() for word in words)
+        return all(word.raw[:1].isupper() for word in words if word.text not in _SMALL)
     return all(word.raw[1:].islower() for word in words)
 
 

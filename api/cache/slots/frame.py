@@ -18,6 +18,7 @@ _MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "impe
 _OUTLOOKS = frozenset({"guidance", "forecast", "projected"})
 _MAIN = ("synonyms", "main")
 _BE = frozenset({"is", "was", "be"})
+_ASKS_WHICH = frozenset({("question", "what"), ("question", "which")})
 # Past participles that do not end in -ed. Those equal to their base form (cut, set) count too: after a form of "be" it
 # is safer to take "was the stock split" for a passive that it may not be.
 _PARTICIPLES = frozenset(
@@ -206,6 +207,13 @@ class Frame:
             for other in self.items
         )
         return ranked and self.lexicon.metric_kinds.get(item.value) == "attribute" and word.text == word.base
+
+    def asks_for_names(self, index: int) -> bool:
+        """ "What stores does it have", unlike "what store count does it have" and "how many stores"."""
+        item, before = self.items[index], self.items[index - 1] if index else None
+        word = self.words[item.end - 1]
+        is_count = self.lexicon.metric_kinds.get(item.value) == "count" and word.text != word.base
+        return is_count and before is not None and (before.slot, before.value) in _ASKS_WHICH
 
     def is_brand(self, item: Item) -> bool:
         return self.lexicon.is_brand(tuple(word.text for word in self.words[item.start : item.end]))

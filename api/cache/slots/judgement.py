@@ -40,6 +40,8 @@ def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
     if item.slot == "metrics" and frame.asks_for_one(item):
         return Part("metrics", f"{item.value}:one")
+    if item.slot == "metrics" and frame.asks_for_names(index):
+        return Part("metrics", f"{item.value}:names")
     if item.slot == "metrics" and frame.asks_for_results_day:
         return Part("metrics", "earnings-date")
     if item.slot == "entities" and frame.is_brand(item) and not _has_shared_figure(frame):

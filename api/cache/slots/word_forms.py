@@ -13,9 +13,9 @@ _KEEP_S = frozenset(
     """
     accounts arms billings bookings business canvas christmas corps customs damages earnings economics forces futures
     gas goods headquarters holdings interests lens means minutes news odds operations options premises proceeds rights
-    sales savings securities series services shares species spirits systems terms texas times works yes always perhaps
-    besides sometimes overseas plus minus versus across less unless thus its his hers ours yours theirs was has does is
-    this us as ones
+    roas sales savings securities series services shares species spirits systems terms texas times works yes always
+    perhaps besides sometimes overseas plus minus versus across less unless thus its his hers ours yours theirs
+    was has does is this us as ones
     """.split()  # noqa: SIM905 -- a list of words reads best as text
 )
 _SIBILANTS = ("sses", "shes", "ches", "xes", "zzes")
