@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from msgspec import msgpack
+
 from api.cache.slots.types import Slots
 
 # All that carries meaning. `soft` is forgiven, and `volatile` follows from the others.
@@ -26,6 +28,7 @@ _COMPARED: Final = (
     "standalone",
 )
 LEGAL_FORM: Final = "legal-form:"
+_encode = msgpack.Encoder().encode
 
 
 class AgreementDecision(NamedTuple):
@@ -47,6 +50,11 @@ def agreement(asked: Slots, stored: Slots) -> AgreementDecision:
     if asked_forms and stored_forms and asked_forms != stored_forms:
         reasons.append(f"legal form differs: {_shown(asked_forms)} against {_shown(stored_forms)}")
     return AgreementDecision(agrees=not reasons, reasons=tuple(reasons))
+
+
+def likeness(slots: Slots) -> bytes | None:
+    """Equal for any two questions that agree, so others need not be searched; None: it agrees with none."""
+    return None if slots.problems else _encode([getattr(slots, name) for name in _COMPARED])
 
 
 def _legal_forms(slots: Slots) -> tuple[str, ...]:

@@ -48,10 +48,15 @@ class EntryStore(Protocol):
     """
 
     async def look_up(self, tenant: str, keys: LookUpKeys, flight: FlightRequest | None) -> LookUp:
-        """One round trip: the entry under the exact key, else under the canonical key, else the state of the flight.
+        """One round trip: the entry under the exact key, else under the canonical key, else which are alike and
+        the state of the flight.
 
         With `flight`, a miss takes the lease or tells that another holds it.
         """
+        ...
+
+    async def generation(self, tenant: str) -> int:
+        """The count of purges, for an answer that is to be stored and not to be looked up."""
         ...
 
     async def fetch(self, tenant: str, entry_ids: Sequence[str]) -> list[Entry | None]:

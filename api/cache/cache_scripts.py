@@ -27,6 +27,7 @@ class EntryScripts:
 
         script = partial(_script, clock_lua)
         self.look_up = script("look_up", "books")
+        self.generation = script("generation", "books")
         self.fetch = script("fetch", "books")
         self.hit = script("hit", "books")
         self.discard = script("discard", "books")

@@ -128,6 +128,7 @@ class Keeping:
             scope=miss.scope,
             exact_key=miss.keys.exact,
             canonical_key=miss.keys.canonical,
+            likeness=miss.keys.likeness,
             slots=miss.slots,
             answer=answer,
             upstream=upstream,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.cache.agreement import likeness
 from api.cache.base import QuestionParser
 from api.cache.cacheability import Cacheability, CacheRules, Tiers, bypass_reason, cacheability, is_short
 from api.cache.canonical import canonical_form
@@ -38,8 +39,8 @@ class CacheRequest:
 
     @property
     def searchable(self) -> str | None:
-        """The question, if it may be answered by nearness."""
-        return self.question.text if self.cacheability.tiers is Tiers.ALL else None
+        """The question, if it may be answered by nearness: by rule, and because others can mean the same."""
+        return None if self.keys.likeness is None else self.question.text
 
 
 class CacheRequestReader:
@@ -102,9 +103,14 @@ class CacheRequestReader:
         return self._parser.parse(question.text)
 
     def _keys(self, scope: str, question: Question, slots: Slots | None) -> LookUpKeys:
-        form = None if slots is None else canonical_form(slots)
-        canonical = None if form is None else self._digests.canonical_key(scope, form)
-        return LookUpKeys(self._digests.exact_key(scope, question), canonical)
+        """`slots`: None where the exact tier alone is open."""
+        digests = self._digests
+        form, like = (None, None) if slots is None else (canonical_form(slots), likeness(slots))
+        return LookUpKeys(
+            exact=digests.exact_key(scope, question),
+            canonical=None if form is None else digests.canonical_key(scope, form),
+            likeness=None if like is None else digests.likeness(scope, like),
+        )
 
 
 def _scoped(call: Call, question: Question, slots: Slots | None, directives: CacheDirectives) -> ScopedRequest:

@@ -39,8 +39,8 @@ _MOST_BATCHES = 50
 _REVISIT_S = 30.0
 _AT_ONCE = 0.0
 _TENANTS_A_SWEEP = 200
-# What an entry takes in Redis beside its answer, measured: keys and books, and its vector where it may have one.
-_BOOKS_BYTES, _VECTOR_BYTES = 1_600, 2_500
+# What an entry takes in Redis beside its answer, measured: keys and books; its vector and likeness, if it has them.
+_BOOKS_BYTES, _VECTOR_BYTES = 1_600, 2_900
 # What a token of a model without a price counts for, in dollars, so that all entries can be compared.
 _TOKEN_WORTH_USD = 1e-7
 _ATTEMPTS = 3
@@ -81,20 +81,23 @@ class RedisEntryStore:
             raise StoreError(str(error)) from error
 
     async def look_up(self, tenant: str, keys: LookUpKeys, flight: FlightRequest | None) -> LookUp:
-        asked: list[Argument] = [keys.exact, keys.canonical or "", self._keep_ms]
+        asked: list[Argument] = [keys.exact, keys.canonical or "", keys.likeness or "", self._keep_ms]
         if flight is not None:
             asked += [flight.flight.key, flight.flight.holder, _ms(flight.lease_s)]
         for _ in range(_ATTEMPTS):
-            tier, generation, entry_id, answer, state = await self._run(self._scripts.look_up, tenant, *asked)
+            tier, generation, entry_id, answer, state, *alike = await self._run(self._scripts.look_up, tenant, *asked)
             status = CacheStatus(tier.decode())
             if status is CacheStatus.MISS:
-                return LookUp(None, status, generation, FlightState(state.decode()))
+                return LookUp(None, status, generation, FlightState(state.decode()), _texts(alike))
             entry = await self._checked(tenant, entry_id.decode(), answer)
             if entry is not None and _is_under(entry, keys, status):
                 return LookUp(entry, status, generation)
             if entry is not None:
                 await self._discard(tenant, entry.id)
         raise StoreError("the entries under these keys make no sense")
+
+    async def generation(self, tenant: str) -> int:
+        return int(await self._run(self._scripts.generation, tenant))
 
     async def fetch(self, tenant: str, entry_ids: Sequence[str]) -> list[Entry | None]:
         if not entry_ids:
@@ -178,7 +181,7 @@ class RedisEntryStore:
             generation,
             entry.id,
             answer,
-            len(answer) + _BOOKS_BYTES + (0 if entry.slots is None else _VECTOR_BYTES),
+            len(answer) + _BOOKS_BYTES + (0 if entry.likeness is None else _VECTOR_BYTES),
             entry.scope,
             repr(_worth_usd(entry)),
             entry.exact_key,
@@ -191,6 +194,7 @@ class RedisEntryStore:
             self._keep_ms,
             int(is_tight),
             *dict.fromkeys(entry.tags),
+            *(() if entry.likeness is None else (f"like:{entry.likeness}",)),
         ]
 
     async def _register(self, tenant: str, due_s: float) -> None:
@@ -239,6 +243,10 @@ def _is_under(entry: Entry, keys: LookUpKeys, status: CacheStatus) -> bool:
     if status is CacheStatus.EXACT:
         return entry.exact_key == keys.exact
     return keys.canonical is not None and entry.canonical_key == keys.canonical
+
+
+def _texts(replies: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(reply.decode() for reply in replies)
 
 
 def _refs(tenant: str, flat: Sequence[bytes]) -> list[EntryRef]:

@@ -79,6 +79,10 @@ class Digests:
         """`form`: of the question's slots (api.cache.canonical)."""
         return self._digest(b"canonical", [scope, form.hex()])
 
+    def likeness(self, scope: str, form: bytes) -> str:
+        """`form`: what the agreement guard compares (api.cache.agreement)."""
+        return self._digest(b"likeness", [scope, form.hex()])
+
     def flight_key(self, key: str) -> str:
         """`key`: the canonical key, or the exact one where there is none."""
         return self._digest(b"flight", [key])

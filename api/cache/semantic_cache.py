@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from api.cache.agreement import agreement
 from api.cache.base import HitAudit
@@ -79,9 +79,7 @@ class SemanticCache:
     async def _looked_up(self, call: Call, asked: CacheRequest, held: Held) -> Entry | None:
         """Sets the call's status, and on a miss what is to be known again when the engine has answered."""
         try:
-            boarding = await self._flights.look_up(
-                asked.tenant, asked.keys, self._reader.flight_key(asked), lambda: self._reporting.follows(call)
-            )
+            boarding = await self._boarded(call, asked)
         except StoreError as error:
             self._reporting.failed(Part.STORE, error)
             boarding = None
@@ -97,7 +95,7 @@ class SemanticCache:
         if boarding.entry is not None and self._answers(boarding.entry, boarding.status, asked):
             call.cache_status = boarding.status
             return boarding.entry
-        search = await self._searched(asked)
+        search = await self._searched(asked, boarding.alike)
         if search.entry is None:
             call.cache_status = CacheStatus.MISS
             self._note_miss(call, asked, boarding, boarding.generation, vector=search.vector)
@@ -108,14 +106,22 @@ class SemanticCache:
             boarding.lead.share(search.entry, stored=True)
         return search.entry
 
-    async def _searched(self, asked: CacheRequest) -> Search:
+    async def _boarded(self, call: Call, asked: CacheRequest) -> Boarding:
+        """Raises StoreError."""
+        if not asked.cacheability.looks_up:
+            return await self._flights.pass_by(asked.tenant)
+        flight_key = self._reader.flight_key(asked)
+        return await self._flights.look_up(asked.tenant, asked.keys, flight_key, lambda: self._reporting.follows(call))
+
+    async def _searched(self, asked: CacheRequest, alike: Collection[str]) -> Search:
+        """Without one that is alike no vector is made: most misses would wait for it in vain."""
         text, slots = asked.searchable, asked.slots
-        if self._semantic is None or text is None or slots is None:
+        if self._semantic is None or text is None or slots is None or not alike:
             return Search()
         if self._audit is not None and self._audit.is_demoted(question_class(slots)):
             return Search()
         question = AskedQuestion(tenant=asked.tenant, scope=asked.scope, text=text, slots=slots)
-        return await self._semantic.search(question)
+        return await self._semantic.search(question, alike)
 
     def _note_miss(
         self, call: Call, asked: CacheRequest, boarding: Boarding, generation: int, *, vector: bytes | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from api.cache.agreement import agreement
@@ -59,8 +59,8 @@ class SemanticTier:
         self._now_s = now_s
         self._late = 0
 
-    async def search(self, asked: AskedQuestion) -> Search:
-        """Never raises because a part is away."""
+    async def search(self, asked: AskedQuestion, alike: Collection[str]) -> Search:
+        """`alike`: ids of the entries that the guard may agree to. Never raises because a part is away."""
         try:
             with self._reporting.timed(Part.EMBEDDER):
                 vector = await self._vector(asked.text, timeout_s=self._timeout_s, bulk=False)
@@ -74,17 +74,22 @@ class SemanticTier:
                 found = await self._index.nearest(
                     asked.tenant, asked.scope, vector, count=_NEIGHBOURS, min_cosine=self._min_cosine
                 )
-            if not found:
-                return Search(vector=vector)
-            with self._reporting.timed(Part.STORE):
-                entries = await self._store.fetch(asked.tenant, [neighbour.id for neighbour in found])
+            if near := [neighbour.id for neighbour in found if neighbour.id in alike]:
+                with self._reporting.timed(Part.STORE):
+                    return Search(await self._first_answer(asked, near), vector)
         except VectorIndexError as error:
             self._reporting.failed(Part.INDEX, error)
         except StoreError as error:
             self._reporting.failed(Part.STORE, error)
-        else:
-            return Search(next((entry for entry in entries if entry and self._answers(entry, asked)), None), vector)
         return Search(vector=vector)
+
+    async def _first_answer(self, asked: AskedQuestion, ids: Sequence[str]) -> Entry | None:
+        """One at a time, for the first is nearly always right, and an answer may be long. Raises StoreError."""
+        for entry_id in ids:
+            (entry,) = await self._store.fetch(asked.tenant, [entry_id])
+            if entry is not None and self._answers(entry, asked):
+                return entry
+        return None
 
     async def add(self, entry: Entry, text: str, vector: bytes | None) -> None:
         """Let the entry be found by nearness. `vector`: of `text`, where a search has made it already."""

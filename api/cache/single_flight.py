@@ -39,6 +39,8 @@ class Boarding:
     generation: int | None
     """None: not known, so the answer cannot be stored."""
     lead: Lead | None = None
+    alike: tuple[str, ...] = ()
+    """Without an entry: those that may answer by nearness."""
 
 
 class SingleFlight:
@@ -80,9 +82,12 @@ class SingleFlight:
                 return Boarding(None, CacheStatus.MISS, group.generation)
         return await self._apart(tenant, keys)
 
+    async def pass_by(self, tenant: str) -> Boarding:
+        """For a call that takes no stored answer and waits for nobody. Raises StoreError."""
+        return Boarding(None, CacheStatus.MISS, await self._store.generation(tenant))
+
     async def _apart(self, tenant: str, keys: LookUpKeys) -> Boarding:
-        found = await self._store.look_up(tenant, keys, None)
-        return Boarding(found.entry, found.status, found.generation)
+        return _boarding(await self._store.look_up(tenant, keys, None))
 
     async def _act_for_all(
         self, tenant: str, keys: LookUpKeys, flight_key: str, give_up_s: float, on_follower: Callable[[], object]
@@ -100,12 +105,12 @@ class SingleFlight:
         match found.flight:
             case FlightState.LEADING:
                 lead.extend_later()
-                return Boarding(found.entry, found.status, found.generation, lead)
+                return _boarding(found, lead)
             case FlightState.ALONE:
                 lead.end_here(goes_alone=True)
             case _:
                 lead.end_here(entry=found.entry)
-        return Boarding(found.entry, found.status, found.generation)
+        return _boarding(found)
 
     async def _unless_another_leads(
         self, lead: Lead, keys: LookUpKeys, give_up_s: float, on_follower: Callable[[], object]
@@ -148,6 +153,10 @@ class SingleFlight:
             held = True  # perhaps next time
         if held:
             lead.extend_later()
+
+
+def _boarding(found: LookUp, lead: Lead | None = None) -> Boarding:
+    return Boarding(found.entry, found.status, found.generation, lead, found.alike)
 
 
 def _status(entry: Entry, keys: LookUpKeys) -> CacheStatus:

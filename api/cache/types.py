@@ -49,6 +49,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     expires_at_s: float
     tags: tuple[str, ...] = ()
     """What it can be purged by: `entity:…`, `period:…`, `corpus:…`, `model:…`."""
+    likeness: str | None = None
+    """As in LookUpKeys. None also in what earlier versions have stored."""
 
     @property
     def ref(self) -> EntryRef:
@@ -59,6 +61,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 class LookUpKeys:
     exact: str
     canonical: str | None = None
+    likeness: str | None = None
+    """Of all that the agreement guard compares: no other entry can be found by nearness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class LookUp:
     generation: int
     """The tenant's count of purges."""
     flight: FlightState = FlightState.NONE
+    alike: tuple[str, ...] = ()
+    """On a miss: ids of entries of this likeness, in no order."""
 
 
 class Neighbour(NamedTuple):

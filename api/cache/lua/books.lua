@@ -8,7 +8,7 @@
 -- Books, which outlive the last entry by a while:
 --   :expiry    id -> expiry, ms      :priority id -> what keeping it is worth      :created   id -> ms
 --   :record    id -> packed {scope, size, worth of a hit, hits, exact key, canonical key or '', tags...}
---   :tag:TAG   ids                   :gone     'ID SCOPE' of what was removed and may have a vector yet
+--   :tag:TAG   ids; one tag is like:LIKENESS       :gone     'ID SCOPE' of what was removed and may have a vector yet
 --   :meta      g generation, b bytes, l level of the last eviction, v evicted
 -- An entry that is not in the books is none. So books that were lost or overwritten are begun anew, and that is all.
 

@@ -1,8 +1,9 @@
--- ARGV     exact key, canonical key or '', ms that books outlive entries,
+-- ARGV     exact key, canonical key or '', likeness or '', ms that books outlive entries,
 --          and where a lease is wanted: flight key, holder, lease ms
--- returns  {tier (exact, canonical or miss), generation, id, answer, flight state}
+-- returns  {tier (exact, canonical or miss), generation, id, answer, flight state, ids of entries that are alike...}
 
-local keep_ms = tonumber(ARGV[3])
+local keep_ms = tonumber(ARGV[4])
+local MOST_ALIKE = 50
 
 local function find(alias)
   local id = mended('GET', alias)
@@ -17,13 +18,13 @@ local function find(alias)
 end
 
 local function flight_state()
-  if not ARGV[4] then return 'none' end
-  local key = tenant .. ':f:' .. ARGV[4]
+  if not ARGV[5] then return 'none' end
+  local key = tenant .. ':f:' .. ARGV[5]
   local state = mended('GET', key)
   if state == 'alone' then return 'alone' end
-  local mine = ARGV[6] .. ' ' .. ARGV[5]
+  local mine = ARGV[7] .. ' ' .. ARGV[6]
   if state and state ~= mine then return 'following' end
-  local taken = redis.pcall('SET', key, mine, 'PX', ARGV[6])
+  local taken = redis.pcall('SET', key, mine, 'PX', ARGV[7])
   return taken.ok and 'leading' or 'alone' -- a Redis that is full gives no leases
 end
 
@@ -34,4 +35,10 @@ if not id and ARGV[2] ~= '' then
   id, answer = find(tenant .. ':c:' .. ARGV[2])
 end
 if id then return {tier, generation(), id, answer, 'none'} end
-return {'miss', generation(), '', '', flight_state()}
+local reply = {'miss', generation(), '', '', flight_state()}
+if ARGV[3] ~= '' then
+  for _, alike in ipairs(mended('SRANDMEMBER', tenant .. ':tag:like:' .. ARGV[3], MOST_ALIKE)) do
+    reply[#reply + 1] = alike
+  end
+end
+return reply

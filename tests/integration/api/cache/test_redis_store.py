@@ -8,7 +8,7 @@ import random
 import pytest
 
 from api.cache.slots.types import Slots
-from api.cache.types import CacheStatus, FlightState, LookUp, LookUpKeys, PurgeRequest
+from api.cache.types import CacheStatus, FlightState, LookUp, LookUpKeys, PurgeRequest, Stored
 from tests.integration.api.cache.entries import OTHER, SCOPE, TENANT, Workplace, entry, keys, refs
 
 
@@ -38,6 +38,40 @@ async def test_a_look_up_is_one_call(workplace: Workplace) -> None:
     sent = {"cmdstat_evalsha", "cmdstat_eval"} & calls.keys()
     assert sent == {"cmdstat_evalsha"}
     assert calls["cmdstat_evalsha"] == 2
+
+
+async def test_a_miss_tells_which_entries_are_alike(workplace: Workplace) -> None:
+    store = workplace.store()
+    one, other, unlike = (entry(name, likeness=like) for name, like in (("1", "a"), ("2", "a"), ("3", "b")))
+    for stored in (one, other, unlike, entry("4"), entry("1", tenant=OTHER, likeness="a")):
+        await store.store(stored, generation=0)
+
+    async def alike(likeness: str | None) -> set[str]:
+        found = await store.look_up(TENANT, LookUpKeys("unheard", "unheard", likeness), None)
+        assert found.status is CacheStatus.MISS
+        return set(found.alike)
+
+    assert await alike("a") == {one.id, other.id}
+    assert await alike("c") == await alike(None) == set()
+    assert (await store.look_up(TENANT, LookUpKeys("exact 1", None, "a"), None)).alike == ()
+    replaced = entry("1", likeness="a")
+    await store.store(replaced, generation=0)
+    assert await alike("a") == {replaced.id, other.id}
+    workplace.client.set(f"cache:{{{TENANT}}}:tag:like:b", "not a set")
+    assert await alike("b") == set()
+    await store.purge(TENANT, PurgeRequest())
+    assert await alike("a") == set()
+    assert not [key for key in workplace.redis_keys() if TENANT in key and ":like:" in key]
+
+
+async def test_the_count_of_purges_is_read_without_an_answer(workplace: Workplace) -> None:
+    store = workplace.store()
+    assert await store.generation(TENANT) == 0
+    await store.store(entry(), generation=0)
+    await store.purge(TENANT, PurgeRequest())
+    generation = await store.generation(TENANT)
+    assert generation == (await store.look_up(TENANT, keys(), None)).generation > 0
+    assert await store.generation(OTHER) == 0
 
 
 async def test_entries_are_fetched_in_the_order_asked_for(workplace: Workplace) -> None:
@@ -138,7 +172,7 @@ async def test_a_purge_of_thousands_takes_many_small_steps(workplace: Workplace)
     store = workplace.store()
     many = [entry(str(number), tags=("corpus:7",)) for number in range(701)]
     for one in many:
-        await store.store(one, generation=0)
+        assert await store.store(one, generation=0) == Stored("stored")  # and none had to make room
     removed = await store.purge(TENANT, PurgeRequest("corpus:7"))
     assert sorted(removed) == sorted(refs(*many))
     assert (await store.stats(TENANT))["entries"] == 0

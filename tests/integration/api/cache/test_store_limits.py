@@ -8,12 +8,11 @@ from typing import Any
 
 from api.cache.entry_codec import encoded
 from api.cache.redis_store import RedisEntryStore
-from api.cache.slots.types import Slots
 from api.cache.types import PurgeRequest
 from tests.integration.api.cache.entries import OTHER, SCOPE, TENANT, Workplace, entry, keys, refs, until
 
 # What an entry is taken to need in Redis beside its answer, and a vector.
-BOOKS, VECTOR = 1_600, 2_500
+BOOKS, VECTOR = 1_600, 2_900
 
 
 async def is_kept(store: RedisEntryStore, question: str) -> bool:
@@ -85,7 +84,7 @@ async def test_bytes_are_limited_too(workplace: Workplace) -> None:
 
 async def test_what_stands_beside_an_answer_is_counted(workplace: Workplace) -> None:
     store = workplace.store()
-    plain, searchable = entry("plain"), entry("searchable", slots=Slots(question_type="value"))
+    plain, searchable = entry("plain"), entry("searchable", likeness="a")
     await store.store(plain, generation=0)
     assert (await store.stats(TENANT))["bytes"] == len(encoded(plain)) + BOOKS
     await store.store(searchable, generation=0)

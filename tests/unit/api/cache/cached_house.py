@@ -40,6 +40,8 @@ Q3 = "What was Apple's revenue in Q3 2024?"
 Q4 = "What was Apple's revenue in Q4 2024?"
 # The same question in words that leave the same slots.
 SAME_AS_Q3 = "apple revenue q3 2024"
+# And one that says a little more, for which the guard alone has no eye.
+ALIKE = "What was Apple's exact revenue in Q3 2024?"
 
 
 def asked(question: str = Q3, **fields: Any) -> Json:

@@ -56,7 +56,12 @@ class MemoryStore:
             for entry in self._live(tenant):
                 if key is not None and key == (entry.exact_key if status is CacheStatus.EXACT else entry.canonical_key):
                     return LookUp(entry, status, generation)
-        return LookUp(None, CacheStatus.MISS, generation, self._board(flight))
+        alike = [one.id for one in self._live(tenant) if one.likeness is not None and one.likeness == keys.likeness]
+        return LookUp(None, CacheStatus.MISS, generation, self._board(flight), tuple(alike))
+
+    async def generation(self, tenant: str) -> int:
+        self._check()
+        return self.generations.get(tenant, 0)
 
     async def fetch(self, tenant: str, entry_ids: Sequence[str]) -> list[Entry | None]:
         self._check()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from api.cache.agreement import agreement
+from api.cache.agreement import agreement, likeness
 from api.cache.slots.types import Slots
 
 QUESTION = Slots(question_type="what", entities=("apple",), metrics=("revenue",), periods=("Q3-2024",), in_domain=True)
@@ -39,12 +39,15 @@ def test_another_value_in_any_slot_disagrees(name: str) -> None:
     for one, two in ((QUESTION, other), (other, QUESTION)):
         decision = agreement(one, two)
         assert not decision.agrees
+        assert likeness(one) != likeness(two)
         assert [reason.split(" differs: ")[0] for reason in decision.reasons] == [name]
 
 
 @pytest.mark.parametrize("name", FORGIVEN)
 def test_what_says_little_is_forgiven(name: str) -> None:
-    assert agreement(QUESTION, msgspec.structs.replace(QUESTION, **{name: FORGIVEN[name]})) == (True, ())
+    other = msgspec.structs.replace(QUESTION, **{name: FORGIVEN[name]})
+    assert agreement(QUESTION, other) == (True, ())
+    assert likeness(QUESTION) == likeness(other) is not None
 
 
 def test_a_question_agrees_with_itself() -> None:
@@ -62,6 +65,7 @@ def test_reasons_name_slots_and_values() -> None:
 
 def test_what_is_not_understood_agrees_with_nothing_not_even_itself() -> None:
     odd = msgspec.structs.replace(QUESTION, problems=("period not understood: q5",))
+    assert likeness(odd) is None
     assert agreement(odd, odd).reasons == (
         "the question is not understood: period not understood: q5",
         "the stored question is not understood: period not understood: q5",
@@ -76,3 +80,4 @@ def test_two_legal_forms_are_two_companies(asked: str, stored: str, *, agrees: b
         msgspec.structs.replace(QUESTION, soft=(f"legal-form:{form}",) if form else ()) for form in (asked, stored)
     )
     assert agreement(one, other).agrees is agrees
+    assert likeness(one) == likeness(other), "no agreement may be missed"

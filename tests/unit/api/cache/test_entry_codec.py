@@ -86,3 +86,10 @@ def test_a_damaged_entry_is_refused(data: st.DataObject) -> None:
 def test_sound_bytes_that_are_no_entry_of_ours_are_refused(mark: bytes, body: bytes) -> None:
     with pytest.raises(CorruptEntryError):
         decoded(mark + crc32(body).to_bytes(4, "big") + body)
+
+
+def test_what_an_earlier_version_has_written_is_read() -> None:
+    fields = msgspec.to_builtins(entry())
+    del fields["likeness"]
+    body = msgspec.msgpack.encode(fields)
+    assert decoded(b"SC1p" + crc32(body).to_bytes(4, "big") + body) == entry()

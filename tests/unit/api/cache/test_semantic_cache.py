@@ -174,6 +174,7 @@ async def test_directives(house: CachedHouse) -> None:
     assert (both.status, both.call.cache_reason) == (CacheStatus.BYPASS, "directives")
     assert house.store.asked[1:] == [], "nobody was asked"
     assert (await house.ask(headers=NO_CACHE)).status is CacheStatus.BYPASS
+    assert house.store.asked[1:] == [], "no answer was fetched that nobody would get"
     assert len(house.store.entries) == 1
     assert (await house.ask(headers=NO_STORE)).status is CacheStatus.EXACT
     house.engine.requests.clear()

@@ -1,10 +1,62 @@
-"""What nearness costs when the embedder cannot keep up."""
+"""When a question is searched by nearness, and what that costs."""
 
 from __future__ import annotations
 
 import asyncio
 
-from tests.unit.api.cache.cached_house import CachedHouse, asked
+from msgspec import structs
+
+from api.cache.types import CacheStatus, Entry
+from tests.unit.api.cache.cached_house import ALIKE, Q3, Q4, CachedHouse, asked
+
+WAITED = "gateway_cache_part_seconds_count"
+
+
+async def test_no_question_waits_for_a_vector_that_no_entry_could_agree_with() -> None:
+    house = CachedHouse()
+    for question in (Q3, Q4, "What was Apple's net income in Q3 2024?"):
+        assert (await house.ask(asked(question))).status is CacheStatus.MISS
+    assert house.counted(WAITED, part="embedder") == 0
+    assert len(house.index.refs) == 3, "each got its vector afterwards"
+    assert (await house.ask(asked(ALIKE))).status is CacheStatus.SEMANTIC
+    assert house.counted(WAITED, part="embedder") == 1
+
+
+async def test_a_question_that_is_not_understood_is_not_searched_nor_found_by_nearness() -> None:
+    house = CachedHouse()
+    for _ in range(2):
+        await house.ask(asked("What was Apple's revenue in Q5 2024?", seed=len(house.store.entries)))
+    assert len(house.store.entries) == 2
+    assert all(entry.likeness is None for entry in house.store.entries.values())
+    assert house.embedder.texts == []
+
+
+async def test_what_an_earlier_version_has_stored_is_not_found_by_nearness() -> None:
+    house = CachedHouse()
+    await house.ask()
+    [entry] = house.store.entries.values()
+    house.store.entries[entry.id] = structs.replace(entry, likeness=None)
+    assert (await house.ask(asked(ALIKE))).status is CacheStatus.MISS
+    assert (await house.ask()).status is CacheStatus.EXACT
+
+
+async def test_only_what_may_agree_is_fetched_and_one_answer_at_a_time() -> None:
+    house = CachedHouse()
+    for question in (Q4, Q3, "What was Apple's precise revenue in Q3 2024?"):
+        await house.ask(asked(question))
+        house.index.cosine = 0.1  # so that each is an entry of its own
+    house.index.cosine = 0.95
+    fetched: list[list[str]] = []
+    original = house.store.fetch
+
+    async def fetch(tenant: str, entry_ids: list[str]) -> list[Entry | None]:
+        fetched.append(entry_ids)
+        return await original(tenant, entry_ids)
+
+    house.store.fetch = fetch  # type: ignore[assignment, method-assign]  # one that is watched
+    assert (await house.ask(asked(ALIKE))).status is CacheStatus.SEMANTIC
+    _, second, _ = house.store.entries
+    assert fetched == [[second]]
 
 
 async def test_vectors_that_come_late_do_not_pile_up() -> None:

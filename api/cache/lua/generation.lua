@@ -1,0 +1,2 @@
+-- returns  the tenant's count of purges
+return generation()
