@@ -34,6 +34,8 @@ class Frame:
     items: Sequence[Item]
     """Without boilerplate."""
     lexicon: Lexicon
+    is_indirect: bool = False
+    """It was a subordinate question: "do you know what Apple earned"."""
 
     @cached_property
     def metrics(self) -> list[Item]:

@@ -186,9 +186,17 @@ def _auxiliary(frame: Frame, index: int) -> Part | None:
     if item.value == "do" and before and before[-1].value != "be":
         # "What does Visa do", unlike "what is Visa".
         return Part("residual", "do")
+    if item.value in ("do", "did") and frame.is_indirect and not before and _is_last_verb(frame, index):
+        # "Tell me what Visa does"
+        return Part("residual", "do")
     if item.value in ("have", "had") and not frame.has_plain_verb and not _helps(frame, index):
         return Part("residual", "have")
     return None
+
+
+def _is_last_verb(frame: Frame, index: int) -> bool:
+    after = {other.slot for other in frame.items[index + 1 :]}
+    return frame.items[index - 1].slot == "entities" and after <= {"periods", "preposition"}
 
 
 def _helps(frame: Frame, index: int) -> bool:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from api.cache.slots.agents import with_agents
 from api.cache.slots.boilerplate import without_boilerplate
+from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -58,25 +59,37 @@ class SlotParser:
         return self._remembered(question) if len(question) <= _MAX_CHARACTERS else _TOO_LONG
 
     def _parse(self, question: str) -> Slots:
-        reading = read(question, self._lexicon)
+        searched = figure_asked_for(question)
+        if searched is not None:
+            slots = self._slots(searched, figures_only=True)
+            if slots is not None:
+                return slots
+        return self._slots(unwrapped(question)) or _TOO_LONG
+
+    def _slots(self, question: Unwrapped, *, figures_only: bool = False) -> Slots | None:
+        """None where `figures_only`, and it asks for none."""
+        reading = read(question.text, self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
-        frame = Frame(reading.words, items, self._lexicon)
-        has_odd_signs = _ODD_SIGNS.search(question.strip().rstrip("?")) is not None
+        frame = Frame(reading.words, items, self._lexicon, question.indirect)
+        has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None
         by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)
+        if figures_only and not (by_figures and frame.metrics):
+            return None
         if not by_figures:
             # Nothing may be left out, save what is no part of any question.
-            frame = Frame(reading.words, without_boilerplate(reading.items, has_metric=False), self._lexicon)
+            items = without_boilerplate(reading.items, has_metric=False)
+            frame = Frame(reading.words, items, self._lexicon, question.indirect)
         problems = list(dict.fromkeys(reading.problems))
         if not frame.items:
             problems.append("nothing is asked")
         if frame.names_one_thing_twice:
             problems.append("it calls one thing by two names, and may ask for the difference")
-        if _is_foreign(question, frame):
+        if _is_foreign(question.text, frame):
             problems.append("it is not in English, or not all of it")
         elif by_figures:
-            if _QUOTED.search(question):
+            if _QUOTED.search(question.text):
                 problems.append("it quotes")
             return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
         if has_odd_signs:

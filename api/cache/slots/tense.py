@@ -63,7 +63,7 @@ def _is_progressive(frame: Frame, index: int) -> bool:
 
 
 def _tells_of_the_past(frame: Frame) -> bool:
-    """ "Who acquired Slack", "which segment grew"."""
-    return frame.question_type in ("who", "which") and any(
+    """ "Who acquired Slack", "which segment grew", "do you know why it grew"."""
+    return (frame.is_indirect or frame.question_type in ("who", "which")) and any(
         frame.is_participle(item) and item.slot != "metrics" for item in frame.items
     )

@@ -9,6 +9,7 @@ from api.cache.slots.context import is_personal, stands_alone
 from api.cache.slots.figures import values
 from api.cache.slots.frame import Frame
 from api.cache.slots.freshness import depends_on_the_day
+from api.cache.slots.indirect import in_direct_order
 from api.cache.slots.parts import Part
 from api.cache.slots.types import Slots
 
@@ -35,7 +36,7 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         currencies=values(known, "currencies"),
         negations=values(known, "negations"),
         ordered=True,
-        residual=tuple(_words(frame)),
+        residual=tuple(in_direct_order(_words(frame)) if frame.is_indirect else _words(frame)),
         problems=problems,
         in_domain=bool(frame.metrics or frame.companies),
         volatile=depends_on_the_day(frame, relative=relative),

@@ -200,6 +200,43 @@ SAME = [
     ),
     ("Explain photosynthesis.", "Hi, could you please explain photosynthesis?"),
     ("How is EBITDA calculated?", "How do I calculate EBITDA?"),
+    (
+        "What was Wells Fargo's net interest margin in Q3 2023?",
+        "Hi, would you mind looking up the net interest margin of Wells Fargo for Q3 2023?",
+        "Would you be able to tell me the net interest margin of Wells Fargo in Q3 2023?",
+        "Hey, any idea what Wells Fargo's net interest margin was in Q3 2023?",
+        "For a report I'm writing, what was Wells Fargo's net interest margin in Q3 2023?",
+        "My boss wants to know Wells Fargo's net interest margin for Q3 2023",
+        "I was wondering if you could tell me what Wells Fargo's net interest margin was in Q3 2023.",
+        "What was Wells Fargo's net interest margin in Q3 2023, if you know? Thanks a lot!",
+        "Could I see Wells Fargo's net interest margin for Q3 2023?",
+    ),
+    (
+        "How many stores did Costco open?",
+        "Tell me how many stores Costco opened.",
+        "Could you please check how many stores Costco opened?",
+    ),
+    (
+        "Why did Intel's revenue fall?",
+        "Help me understand why Intel's revenue fell.",
+        "I wonder why Intel's revenue fell",
+    ),
+    (
+        "Does Apple pay a dividend?",
+        "Can you check whether Apple pays a dividend?",
+        "I was wondering if Apple pays a dividend.",
+    ),
+    ("Did Apple acquire Beats?", "Do you know if Apple acquired Beats?"),
+    (
+        "What is a convertible bond?",
+        "Please explain to me what a convertible bond is.",
+        "Hey there, I'd like to know what a convertible bond is, please.",
+    ),
+    ("How does short selling work?", "Explain how short selling works.", "Can you tell me how short selling works?"),
+    ("What is the capital of France?", "Sorry to bother you, but do you know what the capital of France is? Thanks!"),
+    ("What does Visa do?", "Can you explain what Visa does?"),
+    ("Is Costco open on Easter?", "Can you tell me whether Costco is open on Easter?"),
+    ("Is the museum open on Mondays?", "Do you know whether the museum is open on Mondays?"),
 ]
 
 

@@ -1,0 +1,162 @@
+"""What a question is wrapped in: greetings, excuses, "I was wondering if you could tell me …", "thanks".
+
+Works on the text, before any word is looked up. A wrapping goes only where a whole question follows it: in "who sang
+Hello?", "could you give me a loan?" and "do you know how to swim?" the courtesy is the question. Before anything less,
+such as "pull up Ford's debt", it goes where the rest asks for a figure, which the caller sees.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+def _any(*phrases: str) -> str:
+    """One of these, each given as words or as a pattern of words."""
+    return "(?:" + "|".join(phrase.strip() for line in phrases for phrase in line.split(";")) + ")"
+
+
+def _maybe(*phrases: str) -> str:
+    """One of these and the space after it, or nothing."""
+    return f"(?:{_any(*phrases)} )?"
+
+
+_GAP = r"[\s,.!:;\u2013\u2014-]*\s"
+_ME = _any("me; us")
+_JUST = f"(?:{_any('please; kindly; just; quickly; possibly; perhaps; maybe; also; really; actually')} ){{0,3}}"
+
+_HELLO = _any("hi; hello; hey; hiya; greetings; good (?:morning|afternoon|evening|day)")
+_HELLO += f"(?: {_any('there; all; team; everyone; folks; again')})?"
+_TO_BOTHER = (
+    r"to (?:bother|disturb|trouble|interrupt) you; for (?:bothering|disturbing|troubling) you; for the \w+ question"
+)
+_SORRY = (
+    _any(rf"(?:i'm |i am )?(?:so |very )?(?:sorry|apologies)(?: {_any(_TO_BOTHER)})?; excuse me; pardon me")
+    + "(?:,? but)?"
+)
+_ANNOUNCED = _maybe("i've; i have; just") + _maybe("a; an; one; another; my")
+_ANNOUNCED += _maybe("quick; short; simple; small; basic; random; further")
+_ANNOUNCED += r"(?:question|one)(?: for you| here)?(?=\s*[:,.\u2013\u2014-])"
+_DOCUMENT = (
+    "report; presentation; project; paper; essay; memo; homework; assignment; article; thesis; deck; model; dashboard"
+)
+_PURPOSE = rf"(?:for|as part of) (?:an?|my|our|this) (?:\w+ ){{0,2}}{_any(_DOCUMENT)}"
+_PURPOSE += "(?: (?:that )?(?:i'm|i am|we're|we are) (?:writing|preparing|working on|doing|building|putting together))?"
+_PLEASE = _any("please; pls; plz; kindly")
+_AROUND = _any(_HELLO, _SORRY, _ANNOUNCED, _PURPOSE, _PLEASE, "out of curiosity; dear assistant")
+
+_LEARN = _any(
+    "know; find out; learn; understand; see; hear; figure out; work out; check; clarify; confirm; be told; get"
+)
+_TELL = _any(
+    rf"(?:tell|give|show|remind|inform|enlighten|send)(?:ing)? {_ME}; let(?:ting)? {_ME} know",
+    rf"help(?:ing)? {_ME}(?: out)?(?: to)? (?:know|find out|learn|understand|see|figure out)",
+)
+_EXPLAIN = rf"(?:explain|explaining|describe|describing|clarify|clarifying)(?: to {_ME})?"
+# What someone may be able to do: "can you check if milk is bad". So these go only before figures.
+_LOOK = _any(
+    "look(?:ing)? up; check(?:ing)?; find(?:ing)?(?: out)?; get; getting; pull(?:ing)?(?: up)?; dig(?:ging)? up",
+    "fetch(?:ing)?; confirm(?:ing)?; work out; share; sharing; provide; providing; figure out; see",
+)
+_SEARCH = _any(
+    rf"{_LOOK}(?: {_ME}(?: with)?| for {_ME})?; help(?:ing)? {_ME}(?: out)? (?:with|(?:to )?(?:find|get|check))"
+)
+_SOMEONE = _any("you; someone; somebody; anyone; anybody")
+_WOULD_YOU = _any(
+    f"(?:can|could|would|will|might|may) {_SOMEONE} {_JUST}(?:mind |be (?:able|so kind as|kind enough) to )?{_JUST}",
+    "(?:is there )?any chance (?:that )?you (?:can|could)[ ]; (?:is it|would it be) possible for you to[ ]",
+)
+# "Can I get a dividend from Ford" asks for no figure.
+_MAY_I = rf"(?:may|can|could|might) i {_JUST}(?:see|find out|check|look up)"
+_IF_YOU_COULD = (
+    rf"(?:if |whether )?you (?:can|could|might|would|may) {_JUST}(?:be able to )?(?:{_TELL}|{_EXPLAIN}|know)"
+)
+_I_WISH = _any(
+    rf"i(?:'d| would)? {_JUST}(?:like|love|want|wanted|need|needed|appreciate|wish) {_JUST}(?:to {_LEARN}|knowing)",
+    rf"(?:i'm|i am) {_JUST}(?:trying|hoping|looking|curious|keen|interested) {_JUST}(?:to {_LEARN}|in knowing)",
+    rf"i(?:'m| am| was)? {_JUST}(?:wonder|wondering|curious|hoping)(?: {_IF_YOU_COULD}| if (?:any|some)one knows)?",
+    "(?:just )?(?:wondering|curious); what (?:i'd like|i would like|i want|i need) to know is",
+    "my (?:boss|manager|client|colleague|team|professor|teacher) (?:wants|needs|would like) to know",
+    "it would be (?:great|nice|helpful|good) to know",
+)
+_KNOWING = _any(
+    f"(?:do|would|might) (?:you|we) {_maybe('happen to; perhaps; by any chance; actually; already')}know",
+    "does (?:anyone|anybody|someone|somebody) (?:here )?know; by any chance,? do you know",
+    "(?:do you have |have you (?:got )?)?(?:any|an) (?:idea|clue); is there (?:a|any) way to (?:know|find out)",
+    "(?:is it|would it be) possible to (?:know|find out|tell me|see)",
+    "(?:may|can|could|might) i (?:(?:just|please|quickly) )?(?:know|ask|find out|see)(?: you)?",
+)
+# Before a whole question these say nothing, whatever is asked.
+_ASKING = _any(rf"(?:{_WOULD_YOU})?(?:{_TELL}|{_EXPLAIN})", _I_WISH, _KNOWING)
+_SEARCHING = _any(rf"(?:{_WOULD_YOU})?{_SEARCH}", _ASKING, _MAY_I)
+_ASKING_FOR = _any(
+    rf"(?:{_WOULD_YOU})?(?:{_TELL}|{_SEARCH})", _I_WISH, _KNOWING, _MAY_I, "i (?:can't|cannot|couldn't) find"
+)
+
+_WH = r"(?:(?:by|in|to|at|for|from|on|of|with|under) )?(?:what|who|whom|whose|when|where|why|how|which)(?:'s|s|'re)?\b"
+_CLAUSE = rf"{_WH}(?!\s*(?:$|[?.!]))"
+_DIRECT = _any(
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)(?:n't)?\b; won't",
+    r"(?:list|compare|summari[sz]e|calculate|compute|define|name|explain|describe)\b",
+)
+_THANKS = "thanks; thank you; thx; cheers; many thanks; much appreciated"
+_MUCH = "(?: (?:a lot|so much|very much|again|in advance)){0,2}"
+_LAST_WORDS = _any(
+    rf"(?-i:please|pls|plz|PLEASE); {_any(_THANKS)}{_MUCH}; asap; as soon as possible; if possible; by any chance",
+    "if you (?:know|can|could|don't mind|have it|happen to know); do you know(?: what it (?:is|was))?; any idea",
+    "(?:can|could) you (?:tell me|help(?: me)?(?: out)?|check); (?:just )?(?:curious|wondering); out of curiosity",
+    "help me out; i need (?:it|this|to know|the answer)(?: (?:asap|urgently|quickly|today|now))?",
+    _PURPOSE,
+)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+_AROUND_A_QUESTION = _pattern(rf"(?:{_AROUND}{_GAP})+(?={_CLAUSE}|{_DIRECT}|{_ASKING}\b)")
+_BEFORE_A_CLAUSE = _pattern(rf"(?:(?:{_ASKING}|{_PLEASE}){_GAP})+(?={_CLAUSE})(?!how\s+to\b|.*\b(?:he|she)\b)")
+_BEFORE_WHETHER = _pattern(rf"(?:(?:{_WOULD_YOU})?{_TELL}|{_I_WISH}|{_KNOWING}){_GAP}(?:if|whether)\s+(?=\w)")
+_BEFORE_A_FIGURE = _pattern(
+    rf"(?:(?:{_AROUND}|{_SEARCHING}){_GAP})+(?={_CLAUSE})|(?:(?:{_AROUND}|{_ASKING_FOR}){_GAP})+(?!(?:if|whether)\b)(?=\S)"
+)
+_WHETHER_A_FIGURE = _pattern(rf"{_SEARCHING}{_GAP}(?:if|whether)\s+(?=\w)")
+_AFTERWARDS = _pattern(rf"(?:(?:(?<![,;.?!])[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$")
+_ABOUT_WORDS = _pattern(r"\b(?:say|said|spell|translate|write|means?|pronounce|sang|sings?|sung|song)\b")
+_TYPOGRAPHIC = str.maketrans("\u2018\u2019\u02bc", "'''")
+
+
+class Unwrapped(NamedTuple):
+    text: str
+    indirect: bool
+    """It was asked in a subordinate clause: "do you know what Apple's revenue was"."""
+
+
+def unwrapped(question: str) -> Unwrapped:
+    """The question without what is no part of it, whatever it asks for."""
+    text = _without_tail(" ".join(question.split()))
+    plain = text.translate(_TYPOGRAPHIC)
+    start = around.end() if (around := _AROUND_A_QUESTION.match(plain)) else 0
+    if before := _BEFORE_A_CLAUSE.match(plain, start):
+        return Unwrapped(text[before.end() :], indirect=True)
+    if whether := _BEFORE_WHETHER.match(plain, start):
+        return Unwrapped("whether " + text[whether.end() :], indirect=True)
+    return Unwrapped(text[start:], indirect=False)
+
+
+def figure_asked_for(question: str) -> Unwrapped | None:
+    """What follows a request that would be a question of its own elsewhere: the rest of "pull up Ford's debt"."""
+    text = _without_tail(" ".join(question.split()))
+    plain = text.translate(_TYPOGRAPHIC)
+    start = around.end() if (around := _AROUND_A_QUESTION.match(plain)) else 0
+    if before := _BEFORE_A_FIGURE.match(plain, start):
+        return Unwrapped(text[before.end() :], indirect=True)
+    whether = _WHETHER_A_FIGURE.match(plain, start)
+    return None if whether is None else Unwrapped("whether " + text[whether.end() :], indirect=True)
+
+
+def _without_tail(text: str) -> str:
+    """ "How do you say no, thanks?" is about the words."""
+    plain = text.translate(_TYPOGRAPHIC)
+    end = None if _ABOUT_WORDS.search(plain) else _AFTERWARDS.search(plain)
+    return text[: end.start()] if end is not None and end.start() > 0 else text
