@@ -28,6 +28,8 @@ _ONLY = {
     "take": frozenset({"impairment", "goodwill-impairment", "write-down", "write-off", "restructuring-costs"}),
     "run": frozenset({"store-count"}),
 }
+# Not what is announced, held or owned: that may be another figure than what is reported.
+_NEUTRAL = frozenset({"any", "say", "flow", "expense", "have", "book"})
 _OUTLOOK_VERBS = frozenset({"give", "provide", "offer"})
 # "Does Netflix report subscribers" asks about the reporting.
 _SAYS = frozenset({"say", "announce", "release", "disclose"})
@@ -50,6 +52,11 @@ def carrier(frame: Frame, index: int) -> Part | None:
             return None
     text = frame.lemma(item)
     return Part("residual", f"{text}:passive" if frame.is_passive(index) else text)
+
+
+def kinds_carried(value: str) -> frozenset[str]:
+    """Of which kinds of figure a verb says only that the company has them."""
+    return (_CARRIED_BY[value] or _FIGURES) if value in _NEUTRAL else frozenset()
 
 
 def _carries(frame: Frame, item: Item) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from functools import lru_cache
 
 from api.cache.slots.agents import with_agents
@@ -17,6 +18,7 @@ from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.reading import read
 from api.cache.slots.rules_version import rules_version
 from api.cache.slots.types import Slots
+from api.cache.slots.usual_order import in_usual_order
 from api.cache.slots.verbatim import verbatim_slots
 
 _REMEMBERED = 4_096
@@ -73,6 +75,7 @@ class SlotParser:
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
+        frame = replace(frame, items=in_usual_order(frame))
         has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None
         by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)
         if figures_only and not (by_figures and frame.metrics):

@@ -148,7 +148,7 @@ def _for_kind(value: str, items: Sequence[Item], metric_kinds: Collection[str]) 
 
 def _asks_which(first: Item, items: Sequence[Item]) -> bool:
     """ "What segment had …" and "which segment had …", unlike "what revenue had …" and "what is …"."""
-    following = [item for item in items if item.start >= first.end]
+    following = items[items.index(first) + 1 :]
     if first.value == "list" or not following:
         return False
     last = next((item for item in reversed(items) if item.slot not in ("periods", "preposition")), None)

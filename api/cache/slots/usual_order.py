@@ -1,0 +1,181 @@
+"""One order of words for one question: "at year-end Lyft's active riders were how many?" is "how many active riders did
+Lyft have at year-end?".
+
+Works on items, before anything is decided about the whole. Each rule is a pattern of a sentence with one company and
+one thing asked for; whatever could change places with another thing of its kind stays where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from api.cache.slots.carriers import kinds_carried
+from api.cache.slots.frame import Frame
+from api.cache.slots.reading import NAME, Item
+
+_FIGURES = frozenset({"flow", "expense", "ratio", "balance", "count", "market", "payment"})
+# What a thing has, and nobody does to it: "the rate of Costco" is Costco's rate, "the attack of Costco" not its attack.
+_MEASURES = frozenset(
+    """rate ratio count number size volume volumes level base price cost total index score yield margin balance multiple
+    capacity output mileage headcount footprint fleet backlog turnover utilization utilisation occupancy""".split()  # noqa: SIM905 -- a list of words reads best as text
+)
+_LETTERS = {
+    "question": {"what": "q", "which": "q", "how-much": "m", "how-many": "n"},
+    "auxiliary": {"do": "d", "did": "d", "is": "b", "was": "b", "have": "h", "had": "h"},
+    "preposition": {"of": "o", "at": "a", "in": "i", "on": "i", "for": "i", "during": "i", "as-of": "i", "by": "y"},
+    "pronoun": {"its": "p", "it": "I"},
+}
+_SIGNS = {"periods": "t", "documents": "g", "article": "e", "modal": "M", "carrier": "v"}
+_VERBS = frozenset({"carrier", "imperative", "synonyms", "unknown", "directions"})
+_CONTENT = frozenset({"unknown", "synonyms", "basis", "metrics", "entities", "directions", "soft", "numbers"})
+
+
+class _Sentence(NamedTuple):
+    """One letter for each item.
+
+    q "what", m "how much", n "how many", d "did", b "was", h "have", M "could", c a company, u a name that is not
+    known, f a figure, x other words, v a verb that says only that the company has the figure, i "in", a "at", o "of",
+    y "by", t a period, g a document, k an earnings call, p "its", I "it", e "the", z all else.
+    """
+
+    frame: Frame
+    items: Sequence[Item]
+    letters: str
+
+    def group(self, match: re.Match[str], name: str) -> list[Item]:
+        return list(self.items[match.start(name) : match.end(name)])
+
+
+def in_usual_order(frame: Frame) -> list[Item]:
+    """The items of the question, in the order that a plain question has."""
+    items = list(frame.items)
+    for pattern, arranged in _RULES:
+        sentence = _Sentence(frame, items, "".join(_sign(frame, item) for item in items))
+        match = pattern.fullmatch(sentence.letters)
+        if match is not None:
+            items = arranged(sentence, match) or items
+    return items
+
+
+def _sign(frame: Frame, item: Item) -> str:
+    if item.slot not in ("entities", "metrics") and _is_in_compound(frame, item):
+        return "x"
+    if item.slot in _LETTERS:
+        return _LETTERS[item.slot].get(item.value, "z")
+    if item.slot in _SIGNS:
+        return _SIGNS[item.slot]
+    if frame.kind(item) == "company":
+        return "u" if item.value.startswith(NAME) else "c"
+    if item.slot == "metrics":
+        return _sign_of_metric(frame, item)
+    return "x" if item.slot in _CONTENT else "z"
+
+
+def _sign_of_metric(frame: Frame, item: Item) -> str:
+    if item.value == "earnings-call":
+        return "k"
+    return "f" if frame.lexicon.metric_kinds.get(item.value) in _FIGURES else "x"
+
+
+def _is_in_compound(frame: Frame, item: Item) -> bool:
+    """ "For" in "like-for-like"."""
+    before = frame.words[item.start - 1] if item.start else None
+    return before is not None and before.token == frame.words[item.start].token
+
+
+def _with_adjunct_last(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "In its Q4 earnings call, what did Delta say" is "what did Delta say in its Q4 earnings call"."""
+    adjunct, rest = sentence.group(match, "adjunct"), sentence.group(match, "rest")
+    names_it = any(sentence.frame.kind(item) == "company" for item in adjunct)
+    points_back = any(item.slot == "pronoun" or sentence.frame.kind(item) == "company" for item in rest)
+    return None if names_it and points_back else [*rest, *adjunct]
+
+
+def _with_topic_in_place(sentence: _Sentence, match: re.Match[str]) -> list[Item]:
+    """ "Chevron's capex in 2023: how much of it went to the Permian Basin?"."""
+    return [*sentence.group(match, "before"), *sentence.group(match, "topic"), *sentence.group(match, "after")]
+
+
+def _with_question_first(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "Costco operated how many stores in 2022?" is "how many stores did Costco operate in 2022?"."""
+    (verb,) = sentence.group(match, "verb")
+    if verb.slot not in _VERBS:
+        return None
+    did = "did" if sentence.frame.is_participle(verb) else "do"
+    return [
+        *sentence.group(match, "asked"),
+        Item(verb.start, verb.end, "auxiliary", did),
+        *sentence.group(match, "owner"),
+        verb,
+        *sentence.group(match, "rest"),
+    ]
+
+
+def _with_figure_last(sentence: _Sentence, match: re.Match[str]) -> list[Item]:
+    """ "Lyft's active riders in Q4 were how many?"."""
+    return [*sentence.group(match, "asked"), *sentence.group(match, "be"), *sentence.group(match, "thing")]
+
+
+def _as_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "What organic order growth did ABB report" is "what was ABB's organic order growth"."""
+    asked, thing = sentence.group(match, "asked"), sentence.group(match, "thing")
+    if not _is_owned(sentence, match, thing):
+        return None
+    did = sentence.group(match, "did")
+    be = [
+        Item(item.start, item.end, "auxiliary", {"did": "was", "do": "is"}.get(item.value, item.value)) for item in did
+    ]
+    if asked and asked[0].value != "how-many":
+        asked = [Item(asked[0].start, asked[0].end, "question", "what")]
+    return [*asked, *be, *sentence.group(match, "owner"), *thing, *sentence.group(match, "rest")]
+
+
+def _is_owned(sentence: _Sentence, match: re.Match[str], thing: Sequence[Item]) -> bool:
+    """Only where plain rules cannot read it: some of the words that describe the figure are not known."""
+    frame = sentence.frame
+    if not any(item.slot in ("unknown", "synonyms") or frame.kind(item) == "company" for item in thing):
+        return False
+    verb = sentence.group(match, "verb") if "verb" in match.groupdict() else []
+    if not verb or verb[0].slot == "auxiliary":
+        return True
+    kinds = {frame.lexicon.metric_kinds.get(item.value, "flow") for item in thing if item.slot == "metrics"} or {"flow"}
+    return kinds <= kinds_carried(verb[0].value)
+
+
+def _as_measured(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "The membership renewal rate of Costco", unlike "the acquisition of Slack"."""
+    last = sentence.group(match, "thing")[-1]
+    return _as_owned(sentence, match) if sentence.frame.raw_text(last) in _MEASURES else None
+
+
+def _with_shares_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "Shares of Coca-Cola" are Coca-Cola shares."""
+    (shares,) = sentence.group(match, "shares")
+    if sentence.frame.raw_text(shares) != "shares":
+        return None
+    return [*sentence.group(match, "before"), *sentence.group(match, "owner"), shares, *sentence.group(match, "after")]
+
+
+_Arrange = Callable[[_Sentence, re.Match[str]], list[Item] | None]
+_OWNER = "(?P<owner>[cu])"
+# A period, a paper
+_REST = "(?P<rest>(?:[ia]?[ep]*[tgk]+)*)"
+_RULES: tuple[tuple[re.Pattern[str], _Arrange], ...] = tuple(
+    (re.compile(pattern), arranged)
+    for pattern, arranged in (
+        ("(?P<adjunct>i[ecupt]*[tgk]|[ai]t|a[cu])(?P<rest>[qmndbhMcu][^t]+)", _with_adjunct_last),
+        ("(?P<adjunct>t)(?P<rest>[^t]+)", _with_adjunct_last),
+        ("(?P<topic>(?=.*[cu])(?=.*f)[ecufoiat]+)(?P<before>[qmn][^cuI]*o)I(?P<after>[^I]+)", _with_topic_in_place),
+        (f"(?P<before>.*)(?P<shares>x)o{_OWNER}(?P<after>.*)", _with_shares_owned),
+        (f"{_OWNER}(?P<verb>[xv])(?P<asked>[qmn]c?[xufop]*)(?P<rest>(?:[iaoyt].*)?)", _with_question_first),
+        ("(?P<thing>e?[cu][xf]+(?:[iao]?e?t)?)(?P<be>b)(?P<asked>[qmn])", _with_figure_last),
+        (f"(?P<asked>[qm])(?P<thing>[xu]+[xufo]*f|x+)(?P<did>d){_OWNER}(?P<verb>v){_REST}", _as_owned),
+        (f"(?P<asked>[qm])(?P<thing>[xu]+[xufo]*f|x+)(?P<did>b)(?P<verb>v)y{_OWNER}{_REST}", _as_owned),
+        (f"(?P<asked>n)(?P<thing>[xfu]+)(?P<did>d){_OWNER}(?P<verb>h){_REST}", _as_owned),
+        (f"(?P<asked>n)(?P<did>)(?P<thing>[xfu]+)a{_OWNER}{_REST}", _as_owned),
+        (f"(?:(?P<asked>q)(?P<did>b))?e?(?P<thing>[xfu][xfuo]*)a{_OWNER}{_REST}", _as_owned),
+        (f"(?:(?P<asked>q)(?P<did>b))?e?(?P<thing>[xfu][xfuo]*)o{_OWNER}{_REST}", _as_measured),
+    )
+)
