@@ -172,6 +172,13 @@ def _synonym(frame: Frame, index: int) -> Part | None:
     return Part("residual", value)
 
 
+def _unknown(frame: Frame, index: int) -> Part:
+    """ "Vehicle production" is the production of vehicles."""
+    if frame.is_plain and frame.is_modifier(index):
+        return Part("residual", frame.text(frame.items[index]))
+    return word(frame, index)
+
+
 def _is_of_stock(frame: Frame) -> bool:
     """Share prices and buybacks are those of the stock anyway; a stock dividend is no dividend in cash."""
     return frame.metric_kinds == {"market"} or {item.value for item in frame.metrics} == {"buybacks"}
@@ -244,4 +251,5 @@ _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {
     "soft": _soft,
     "stop": _nothing,
     "synonyms": _synonym,
+    "unknown": _unknown,
 }

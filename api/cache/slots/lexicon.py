@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from api.cache.slots.lexicon_file import GRAMMAR, LexiconError, LexiconFile, NameEntry, read_lexicon_file
+from api.cache.slots.lexicon_file import DEEDS, GRAMMAR, LexiconError, LexiconFile, NameEntry, read_lexicon_file
 from api.cache.slots.tokens import tokenize
 from api.cache.slots.types import Token
 from api.cache.slots.word_forms import singular, verb_forms
@@ -69,6 +69,9 @@ class _Index:
         self._lengths[first] = tuple(sorted({length, *self._lengths.get(first, ())}, reverse=True))
         return self._phrases.setdefault(phrase.words, phrase)
 
+    def get(self, words: tuple[str, ...]) -> Phrase | None:
+        return self._phrases.get(words)
+
     def starting(self, words: Sequence[str], start: int) -> Iterator[Phrase]:
         for length in self._lengths.get(words[start], ()):
             phrase = self._phrases.get(tuple(words[start : start + length]))
@@ -87,12 +90,18 @@ class Lexicon:
         self._brands: set[tuple[str, ...]] = set()
         self.entity_kinds, self.metric_kinds = _kinds(files)
         self.digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest()[:16]
+        self._deeds = {
+            (entry.group, entry.name): tuple(word.base for word in read_words(tokenize(entry.value)))
+            for file in files
+            for entry in file.names
+            if entry.section == DEEDS
+        }
         ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
         problems = [
             problem
             for file in files
             for entry in file.names
-            if entry.section != "ticker_words"
+            if entry.section not in ("ticker_words", DEEDS)
             for phrase in _phrases(entry, ticker_words)
             if (problem := self._add(phrase, entry)) is not None
         ]
@@ -110,6 +119,20 @@ class Lexicon:
     def lemma(self, texts: tuple[str, ...]) -> str:
         """The base form of a verb that is in the lexicon, given the texts of its words; else the texts."""
         return self._lemmas.get(texts) or " ".join(texts)
+
+    def noun_for(self, asked: str, verb: tuple[str, ...]) -> tuple[str, ...] | None:
+        """What was done, as a noun: of "sold" after "how many" the unit sales. `verb`: the texts of its words."""
+        return self._deeds.get((asked, self.lemma(verb)))
+
+    def metric(self, words: tuple[str, ...]) -> str | None:
+        """The metric that has just this name, in base forms."""
+        phrase = self._terms.get(words)
+        return phrase.value if phrase is not None and phrase.slot == "metrics" else None
+
+    def entity(self, words: tuple[str, ...]) -> str | None:
+        """What has just this name, however it is written."""
+        phrase = self._names.get(words)
+        return phrase.value if phrase is not None and phrase.written is Written.ANYHOW else None
 
     def is_base(self, texts: tuple[str, ...]) -> bool:
         """Whether it is a verb in its base form."""

@@ -27,6 +27,8 @@ NAMED_SECTIONS = ("basis", "directions", "negations", "documents", "synonyms")
 WORD_SECTIONS = ("soft", "stop", "ticker_words")
 # How English puts questions: what the parser's rules are written for, so not for a user's own file.
 GRAMMAR = "grammar"
+# What verbs are as nouns (deeds.py): names of no things, so they stand for nothing by themselves.
+DEEDS = "deeds"
 
 _MAX_BYTES = 1_048_576
 _MAX_NAME = 100
@@ -98,7 +100,7 @@ class _Reader:
 
     def read(self) -> Iterator[NameEntry]:
         sections = self._mapping((), self._document.value)
-        allowed = ("entities", "metrics", *NAMED_SECTIONS, *WORD_SECTIONS, *(() if self._own else (GRAMMAR,)))
+        allowed = ("entities", "metrics", *NAMED_SECTIONS, *WORD_SECTIONS, *(() if self._own else (GRAMMAR, DEEDS)))
         for section, value in sections.items():
             path: Path_ = (section,)
             if section in _FIELDS:
@@ -108,7 +110,7 @@ class _Reader:
                     yield from self._names((section, key), names, (section, key, "names"))
             elif section in WORD_SECTIONS:
                 yield from self._names(path, value, (section, section, "names"))
-            elif section == GRAMMAR and section in allowed:
+            elif section in (GRAMMAR, DEEDS) and section in allowed:
                 for category, values in self._mapping(path, value).items():
                     for key, names in self._mapping((*path, category), values).items():
                         yield from self._names((*path, category, key), names, (section, key, category))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from api.cache.slots.agents import with_agents
 from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
+from api.cache.slots.deeds import with_deeds, without_parts
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -74,6 +75,7 @@ class SlotParser:
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
+        items = with_deeds(without_parts(items), reading.words, self._lexicon)
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
         frame = replace(frame, items=in_usual_order(frame))
         has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None

@@ -59,6 +59,9 @@ def _is_progressive(frame: Frame, index: int) -> bool:
     item = frame.items[index]
     if item.slot in ("carrier", "imperative") and frame.has_plain_verb:
         return False
+    if item.slot == "unknown" and index and frame.is_possessive(frame.items[index - 1]):
+        # "IBM's consulting revenue"
+        return False
     return item.slot in _VERBS and frame.words[item.start].text.endswith("ing")
 
 
