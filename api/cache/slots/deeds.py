@@ -130,7 +130,14 @@ class _Reader:
             return None
         named = Item(asked.verb.start, asked.verb.end, "metrics", metric)
         first, *parts = asked.owner
-        return [first, *asked.auxiliary, *parts, *map(self._one, others), named, *rest]
+        return [first, *self._auxiliary(asked), *parts, *map(self._one, others), named, *rest]
+
+    def _auxiliary(self, asked: _Asked) -> list[Item]:
+        """ "The number of stores it opened" tells of the past without "did"."""
+        texts = self._texts(asked.verb)
+        if asked.auxiliary or self._lexicon.is_base(texts) or texts[0].endswith("s"):
+            return asked.auxiliary
+        return [asked.verb._replace(slot="auxiliary", value="did")]
 
     def _money(self, asked: _Asked) -> tuple[str | None, list[Item]]:
         """The metric of "how much did it lose" and "how much did it pay in taxes", and the rest."""
