@@ -95,7 +95,16 @@ async def test_a_stream_that_breaks_off_ends_with_an_error_and_is_billed() -> No
             "unsupported_media_type",
         ),
     ],
-    ids=str,
+    ids=[
+        "no JSON",
+        "a wrong value",
+        "an unknown model",
+        "no key",
+        "another scheme",
+        "two keys",
+        "another type",
+        "compressed",
+    ],
 )
 async def test_a_request_that_is_wrong(asked: AsgiClient, status: int, code: str, param: str, outcome: str) -> None:
     house = House()
