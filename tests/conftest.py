@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class RedisServer:
-    """A Redis of the tests' own, which they may kill and freeze: `redis_url` repairs it for the next test."""
+    """A Redis of the tests' own, which they may kill and freeze: it is repaired for the next test."""
 
     def __init__(self, directory: Path) -> None:
         port = free_port()
@@ -79,6 +79,15 @@ class RedisServer:
     def restart(self) -> None:
         """Running and answering afterwards, whatever state it was in; data are kept."""
         self.process.restart()
+
+    def repair(self) -> None:
+        """Running and answering afterwards; nothing happens to one that answers."""
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=None) as client:
+                client.ping()
+        except redis.RedisError:
+            self.thaw()
+            self.start()
 
     def stop(self) -> None:
         """The last that is asked of it."""
@@ -152,11 +161,19 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.stop()
 
 
+@pytest.fixture(autouse=True)
+def redis_in_order_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test may kill and freeze Redis; in whichever order tests run, the next one finds it running."""
+    server = request.getfixturevalue("redis_server") if "redis_server" in request.fixturenames else None
+    yield
+    if server is not None:
+        server.repair()
+
+
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
     """Address of a running, empty Redis."""
-    redis_server.thaw()
-    redis_server.start()
+    redis_server.repair()
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url

@@ -9,8 +9,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
+import psycopg
 import pytest
 
 from api.settings import setting_names
@@ -20,6 +22,7 @@ from scripts.embedded.processes import session_members
 from scripts.embedded.service import Service, ServiceProcess
 from scripts.embedded.stack_ports import Ports, read_ports
 from scripts.embedded.state import StackState
+from tests.conftest import RedisContainer, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,6 +176,29 @@ def wait_until(condition: Callable[[], object], *, what: str, timeout_s: float =
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def redis_server(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Not the one that integration tests kill and empty, in whichever order files run; a container is shared by all."""
+    if isinstance(redis_server, RedisContainer):
+        yield redis_server
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(database_url: str) -> str:
+    """A database of their own: integration tests drop tables that gateways here write to."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE acceptance")
+    own = urlsplit(database_url)._replace(path="/acceptance").geturl()
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    return own
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def eventually(ask: Callable[[], _T], *, until: Callable[[_T], bool], within_s: 
     """The first answer that `until` accepts. Fails the test with the last one when none came in time."""
     deadline = time.monotonic() + within_s
     while not until(answer := ask()):
-        assert time.monotonic() < deadline, f"after {within_s:g} s still {answer!r}"
+        assert time.monotonic() < deadline, f"after {within_s:g} s still {getattr(answer, 'text', answer)!r}"
         time.sleep(0.01)
     return answer
 
