@@ -4,6 +4,8 @@
 
 PYTHON ?= python3.11
 export PYTHON
+# Processes that share the test files. Each has stores and gateways of its own, so more of them want more memory too.
+TEST_WORKERS ?= 2
 
 IN_VENV := .venv/bin
 STACK := $(IN_VENV)/python -m scripts.stack
@@ -56,7 +58,7 @@ check: venv-dev ## Lint, format, types, architecture
 
 .PHONY: test
 test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" for some
-	$(IN_VENV)/pytest -m "not real" --own-stack $(ARGS)
+	$(IN_VENV)/pytest -m "not real" --own-stack -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-real
 test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=serving, cache, engines or scaling for some
