@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from api.cache.slots.idioms_of_dates import DATES
+from api.cache.slots.idioms_of_deals import DEALS
 from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.reading import Item
 from api.cache.slots.rewording import compiled, reworded
@@ -39,23 +41,74 @@ _PEOPLE = {
         ?who is m:chair|chair of C m:board|=board
     """,
     "question:who auxiliary:is C metrics:auditor": """
-        ?which|?what|?who =accounting|=audit|=auditing? company =audits C
-        ?which|?what =accounting|=audit|=auditing? company is C m:auditor
-        ?which|?what =accounting|=audit|=auditing? company is m:auditor of|for|at C
+        ?which|?what|?who =accounting|=audit|=auditing? =company|=firm? =audits C =accounts|=books?
+        ?which|?what =accounting|=audit|=auditing? =company|=firm is C m:auditor
+        ?which|?what =accounting|=audit|=auditing? =company|=firm is m:auditor of|for|at C
         ?which|?what m:auditor do C use
     """,
     "question:who auxiliary:is C metrics:board": """
-        ?who =sits|=serves on|=on C m:board|=board
-        ?who =sits|=serves on|=on =board|m:board of|at C
-        ?who is on|=on C m:board|=board
-        ?who is on|=on =board|m:board of|at C
-        ?who is =members of C =board|m:board
+        ?who =sits|=serves on the? C m:board|=board
+        ?who =sits|=serves on =board|m:board of|at C
+        ?who is on the? C m:board|=board
+        ?who is on =board|m:board of|at C
+        ?who is =members of the? C m:board|=board
+        list =members of the? C m:board|=board
+        ?list =members of the? C m:board|=board
         ?who is C =directors
         ?who is =directors of C
     """,
+    "question:who auxiliary:is C metrics:largest-shareholder": """
+        ?which m:shareholders =owns|=holds d:max =stake|shares|stock in|of C
+        ?who =owns|=holds d:max|d:most =stake|shares|stock in|of C
+        ?who =owns|=holds d:max|d:most C =stake|shares|stock
+    """,
+    "question:who synonyms:own D": """
+        ?who =owns D
+        ?which|?what =company|=firm =owns D
+        ?who is =owner of D
+        ?who is D =owner
+        ?which|?what =company|=firm is =owner of D
+        ?who is D =owned by
+        by ?who is D =owned
+    """,
+    "question:what auxiliary:is C metrics:competitors": """
+        ?who do C compete with
+        ?who =competes with C
+        ?which|?what =companies|=firms =compete with C
+        ?which|?what =companies|=firms do C compete with
+        ?which|?what =companies|=firms is C m:competitors
+        ?which|?what =companies|=firms is m:competitors of C
+    """,
+    "question:what auxiliary:is C metrics:suppliers": """
+        ?who =supplies C
+        ?which|?what =companies|=firms =supply C
+        ?which|?what =companies|=firms is C m:suppliers
+        ?which|?what =companies|=firms is m:suppliers of C
+    """,
+    "question:what auxiliary:is C metrics:ticker": """
+        ?what|?which m:ticker do C use
+        ?what|?which m:ticker|=symbol do C stock? trade d:under
+        d:under ?what|?which m:ticker|=symbol do C stock? trade
+        d:under ?what|?which m:ticker|=symbol is C stock? trade|list
+        ?what|?which m:ticker|=symbol is C stock? trade|list d:under
+    """,
 }
-_RULES = compiled(_PEOPLE)
+# Wherever the company's name stands.
+_OFFICES = {"... C P ...b?": "... P of|at|for C ...b?"}
+_SUCCESSION = {
+    "question:who auxiliary:did synonyms:succeed C as ...": """
+        ?who replace|succeed C as ...
+        ?who take =over from C as ...
+    """,
+    "question:when auxiliary:did C synonyms:become D? P": """
+        ?when|?which-year did C become|acquire|begin as? D? P
+    """,
+}
+_TABLES = (compiled(_OFFICES), compiled({**_PEOPLE, **_SUCCESSION, **DEALS, **DATES}))
 
 
 def in_plain_words(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
-    return reworded(items, words, lexicon, _RULES)
+    found = list(items)
+    for table in _TABLES:
+        found = reworded(found, words, lexicon, table)
+    return found

@@ -3,13 +3,16 @@
 A pattern is a row of atoms, one for each item of the question, and must fit all of it. An atom is the value of an item
 (of a verb its base form), `=` and a word as it is written, or one of:
 
-    K, N, C     a known company, an unknown name, either of them; C' with a possessive; D another one
-    S, G        a part of a company, a place
+    K, N, C, D  a known company, an unknown name, either of them, another one or a part of one; C' with a possessive
+    M, P        a metric, an office
+    ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
+    !T          no item: there must be no period
 
-`a|b` is either, `a?` may be missing, `a*` may be there several times. In what a pattern becomes, an atom spelled as in
+`a|b` is either, `a?` may be missing. In what a pattern becomes, an atom spelled as in
 the pattern is what it fitted, and `slot:value` a new item in the place of the words that are left out. A period with
-its preposition, "now" and articles may stand anywhere, and are in no pattern.
+its preposition, "now" and articles may stand anywhere, and are in no pattern, save one with "...". `T` in what it
+becomes: the period's preposition says nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ _PREFIXES = {
     "modal": "modal:",
 }
 _PLACES = {"geography": "G", "segment": "S", "index": "X"}
-_CLASSES = {"C": "[KN]", "C'": "[KN]'", "C-": "[KN](?!')", "D": "[KN]"}
+_CLASSES = {"C": "[KN]", "C'": "[KN]'", "D": "[KNS]", "M": "m:[^/]*", "P": "m:(?:ceo|cfo|coo|cto|chair|president)"}
+_NAMES = "CDKN"
+# What is put in other words is short, and "..." takes long in what is not.
+_MAX_ITEMS = 40
 _OF_PERIOD = frozenset({"in", "for", "of", "during", "at", "on", "as-of"})
 _LITTLE = frozenset({"article", "auxiliary", "preposition", "pronoun", "connective"})
 
@@ -40,6 +46,9 @@ class Rewording(NamedTuple):
     pattern: re.Pattern[str]
     atoms: tuple[str, ...]
     becomes: tuple[str, ...]
+    undated: bool
+    is_open: bool
+    """It may have any items in it."""
 
 
 def compiled(rules: Mapping[str, str]) -> tuple[Rewording, ...]:
@@ -53,47 +62,81 @@ def compiled(rules: Mapping[str, str]) -> tuple[Rewording, ...]:
 
 def reworded(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon, rules: Sequence[Rewording]) -> list[Item]:
     """The items, or what the first pattern that fits them all makes of them."""
+    if len(items) > _MAX_ITEMS:
+        return list(items)
     bare, aside = _apart(items)
-    codes = [f" {_code(item, words, lexicon)}" for item in bare]
-    ends = {end: index + 1 for index, end in enumerate(accumulate(map(len, codes)))} | {0: 0}
-    text = "".join(codes)
+    whole = _Row(items, words, lexicon)
+    row = _Row(bare, words, lexicon)
+    has_period = any(item.slot == "periods" for item in aside)
     for rule in rules:
-        fit = rule.pattern.fullmatch(text)
-        if fit is not None:
-            return [*_made(rule, fit, bare, ends), *aside]
+        # Among words that nobody knows a period must stay where it is: the deal of 2022 is not the revenue of 2022.
+        used, rest = (whole, []) if rule.is_open else (row, aside)
+        fit = rule.pattern.fullmatch(used.text)
+        if fit is not None and not (rule.undated and has_period):
+            made = _made(rule, fit, used)
+            return [*made, *(item for item in rest if item.slot != "preposition" or "T" not in rule.becomes)]
     return list(items)
 
 
+class _Row:
+    """Items as a text in which patterns can be looked for."""
+
+    def __init__(self, items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> None:
+        codes = [f" {_code(item, words, lexicon)}" for item in items]
+        self.items = items
+        self.text = "".join(codes)
+        self._ends = {end: index + 1 for index, end in enumerate(accumulate(map(len, codes)))} | {0: 0}
+
+    def at(self, span: tuple[int, int]) -> Sequence[Item]:
+        start, end = span
+        return self.items[self._ends[start] : self._ends[end]] if start < end else ()
+
+
 def _apart(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """The items in which patterns are looked for, and those that may stand anywhere. An article before a name stays."""
+    """The items in which patterns are looked for, and those that may stand anywhere: one period, or two with "and"."""
     bare: list[Item] = []
     aside: list[Item] = []
     for index, item in enumerate(items):
         following = items[index + 1] if index + 1 < len(items) else None
         is_of_period = following is not None and following.slot == "periods" and item.value in _OF_PERIOD
-        if is_of_period or item.slot == "periods" or (item.slot, item.value) == ("basis", "current"):
-            aside.append(item)
-        elif item.slot != "article" or (following is not None and following.slot == "entities"):
-            bare.append(item)
+        joins = is_of_period or (item.value == "and" and _is_between_periods(items, index))
+        is_period = item.slot == "periods" and item.value != "end-year"
+        is_aside = joins or is_period or (item.slot, item.value) == ("basis", "current")
+        (aside if is_aside else bare).append(item)
+    several = sum(item.slot == "periods" for item in aside) > 1
+    if several and not any(item.value == "and" for item in aside):
+        return list(items), []
     return bare, aside
 
 
+def _is_between_periods(items: Sequence[Item], index: int) -> bool:
+    return {item.slot for item in (*items[max(0, index - 1) : index], *items[index + 1 : index + 2])} == {"periods"}
+
+
 def _compiled(atoms: Sequence[str], becomes: Sequence[str]) -> Rewording:
-    names = {_name(atom) for atom in atoms}
-    if not all(atom in names or ":" in atom for atom in becomes):
+    undated = atoms[0] == "!T"
+    atoms = atoms[1:] if undated else atoms
+    names = {"T", *map(_name, atoms)}
+    if not all(atom in names or ":" in atom or atom.endswith("?") for atom in becomes):
         raise ValueError(f"{' '.join(becomes)} has something that {' '.join(atoms)} has not")
-    return Rewording(re.compile("".join(map(_expression, atoms))), tuple(atoms), tuple(becomes))
+    is_open = any(atom.startswith("...") for atom in atoms)
+    return Rewording(re.compile("".join(map(_expression, atoms))), tuple(atoms), tuple(becomes), undated, is_open)
 
 
 def _name(atom: str) -> str:
     """What an atom is called in what its pattern becomes: a company is `C`, however it is to be written."""
-    return "C" if atom in ("K", "N", "C'", "C-") else atom
+    name = atom.removesuffix("?")
+    return "C" if name in ("K", "N", "C'") else name
 
 
 def _expression(atom: str) -> str:
-    many = atom[-1] if len(atom) > 1 and atom[-1] in "?*" else ""
-    either = "|".join(map(_one, atom.removesuffix(many).split("|")))
-    return f"((?: (?:{either})){many or '{1}'})"
+    if atom.startswith("..."):
+        return "((?: [^ ]+)*?)" if atom.endswith("?") else "((?: [^ ]+)+?)"
+    many = "?" if atom.endswith("?") else "{1}"
+    either = "|".join(map(_one, atom.removesuffix("?").split("|")))
+    # An article before anything but a name says nothing here.
+    article = "" if atom[0] in _NAMES else "(?: (?:the|article)/[^ ]*)?"
+    return f"{article}((?: (?:{either})){many})"
 
 
 def _one(name: str) -> str:
@@ -108,6 +151,8 @@ def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
         place = _PLACES.get(lexicon.entity_kinds.get(item.value, "company"))
         name = place or ("N" if item.value.startswith(NAME) else "K")
         name += "'" if is_possessive(words[item.end - 1]) else ""
+    elif item.slot == "periods":
+        name = item.value
     elif item.slot in ("carrier", "imperative"):
         name = lexicon.lemma(texts)
     else:
@@ -115,15 +160,15 @@ def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
     return f"{name}/{' '.join(texts)}".replace(" ", "_")
 
 
-def _made(rule: Rewording, fit: re.Match[str], items: Sequence[Item], ends: Mapping[int, int]) -> Iterator[Item]:
-    spans = {_name(atom): fit.span(group) for group, atom in enumerate(rule.atoms, 1)}
-    left_out = [items[ends[start]] for atom, (start, end) in spans.items() if atom not in rule.becomes and start < end]
-    place = next((item for item in left_out if item.slot not in _LITTLE), (left_out or list(items))[0])
+def _made(rule: Rewording, fit: re.Match[str], row: _Row) -> Iterator[Item]:
+    found = {_name(atom): row.at(fit.span(group)) for group, atom in enumerate(rule.atoms, 1)}
+    kept = set(map(_name, rule.becomes))
+    left_out = [item for atom, items in found.items() if atom not in kept for item in items]
+    place = next((item for item in left_out if item.slot not in _LITTLE), (*left_out, *row.items)[0])
     for atom in rule.becomes:
-        if atom in spans:
-            start, end = spans[atom]
-            yield from items[ends[start] : ends[end]]
-        else:
+        if _name(atom) in found:
+            yield from found[_name(atom)]
+        elif ":" in atom:
             slot, _, value = atom.partition(":")
             at = next((item for item in left_out if item.slot == slot == "question"), place)
             yield Item(at.start, at.end, slot, value)

@@ -14,7 +14,7 @@ _PAST_CAUSES = frozenset(
     | {"resulted", "triggered", "prompted"}
 )
 # It has happened once, however it is told.
-_ONCE = frozenset({"founder", "founding-date"})
+_ONCE = frozenset({"founder", "founding-date", "ipo-date"})
 _VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative"})
 
 
