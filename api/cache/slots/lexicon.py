@@ -25,6 +25,8 @@ class Written(Enum):
     CAPITALISED = "capitalised"
     """It is an everyday word too."""
     IN_CAPITALS = "in capitals"
+    WITH_S = "with 's"
+    """Without it, it is somebody's first or last name."""
 
 
 class Word(NamedTuple):
@@ -199,6 +201,8 @@ def _phrases(entry: NameEntry, ticker_words: set[str]) -> Iterator[Phrase]:
         written = Written.CAPITALISED
     elif entry.group == "tickers" and (len(entry.name) < 3 or entry.name.lower() in ticker_words):
         written = Written.IN_CAPITALS
+    elif entry.section == "entities" and entry.name.endswith("'s") and " " not in entry.name:
+        written = Written.WITH_S
     verb = entry.name.removeprefix("to ")
     is_verb = verb != entry.name and slot not in {"entities", "modal"} and entry.name != "to know"
     lemma = verb.partition(",")[0] if is_verb else None

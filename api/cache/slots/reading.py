@@ -120,6 +120,8 @@ def _is_well_written(match: Match, words: Sequence[Word], capitals: Capitals, *,
     here = words[match.start : match.end]
     if written is Written.ANYHOW:
         return True
+    if written is Written.WITH_S:
+        return is_possessive(here[-1])
     if written is Written.IN_CAPITALS:
         if not all(word.raw.rstrip("'s").isupper() for word in here):
             return False

@@ -19,6 +19,11 @@ SAME = [
     ("How much did Comcast earn per diluted share in 2021?", "What was Comcast's diluted EPS in 2021?"),
     ("What is Nvidia's price/sales ratio?", "What is Nvidia's P/S multiple?", "Nvidia's price-to-sales ratio"),
     ("What was Ford's debt load at the end of 2023?", "How much debt did Ford have at the end of 2023?"),
+    ("Who chairs the Federal Reserve?", "Who is the Fed chair?"),
+    ("What is the expense ratio of VOO?", "How high is the expense ratio of the Vanguard S&P 500 ETF?"),
+    ("Did the SEC sue Coinbase in 2023?", "Did the Securities and Exchange Commission sue Coinbase in 2023?"),
+    ("What was Wendy's revenue in 2023?", "Wendys revenue 2023"),
+    ("What was AIG's combined ratio in 2022?", "American International Group combined ratio, 2022"),
     ("What was US inflation in 2022?", "What was the inflation rate in the US in 2022?"),
 ]
 
