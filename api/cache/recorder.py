@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
+from api.cache.refusal import declines
 from serving.types import Endpoint, Json
 
 logger = logging.getLogger(__name__)
@@ -115,8 +116,11 @@ class _Choice:
         if self.finish_reason != "stop":
             raise Unfit("finish_reason")
         texts = {name: "".join(parts) for name, parts in self.texts.items()}
-        if not texts.get("content" if is_chat else "text", "").strip():
+        said = texts.get("content" if is_chat else "text", "").strip()
+        if not said:
             raise Unfit("empty")
+        if declines(said):
+            raise Unfit("refusal")
         written = {"message": {"role": self.role or "assistant", **texts}} if is_chat else texts
         return {**self.beside, **written, "finish_reason": self.finish_reason}
 
