@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from api.cache.slots.context import is_definition, is_personal, stands_alone
 from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.freshness import depends_on_the_day
+from api.cache.slots.growth_periods import with_usual_comparison
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
@@ -33,7 +34,7 @@ _RELATIONS = frozenset({"attribute", "person"})
 
 def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Slots:
     """`relative`: a period of the question depends on the day."""
-    judged = list(_judged(frame))
+    judged = with_usual_comparison(list(_judged(frame)), frame.metric_kinds)
     question_type = "define" if is_definition(frame) else frame.question_type
     periods = values(judged, "periods")
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]

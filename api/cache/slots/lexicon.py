@@ -15,6 +15,8 @@ from api.cache.slots.types import Token
 from api.cache.slots.word_forms import singular, verb_forms
 
 _FOLDER = Path(__file__).parent / "lexicon"
+# What says something about entries and is none.
+_LISTS = frozenset({"ticker_words", "calendar_years", DEEDS})
 _COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+", re.ASCII)
 
 
@@ -99,13 +101,21 @@ class Lexicon:
             if entry.section == DEEDS
         }
         ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
+        calendar_years = [entry for file in files for entry in file.names if entry.section == "calendar_years"]
+        self.calendar_years = frozenset(entry.name for entry in calendar_years)
         problems = [
             problem
             for file in files
             for entry in file.names
-            if entry.section not in ("ticker_words", DEEDS)
+            if entry.section not in _LISTS
             for phrase in _phrases(entry, ticker_words)
             if (problem := self._add(phrase, entry)) is not None
+        ]
+        named = {entry.value for file in files for entry in file.names if entry.section == "entities"}
+        problems += [
+            f"{entry.where}: {entry.name!r} is no key of entities"
+            for entry in calendar_years
+            if entry.name not in named
         ]
         if problems:
             raise LexiconError(tuple(problems))

@@ -16,8 +16,10 @@ from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
 from api.cache.slots.idioms import in_plain_words
 from api.cache.slots.lexicon import Lexicon
+from api.cache.slots.period_text import respelled
 from api.cache.slots.reading import read
 from api.cache.slots.rules_version import rules_version
+from api.cache.slots.same_periods import with_common_periods
 from api.cache.slots.types import Slots
 from api.cache.slots.usual_order import in_usual_order
 from api.cache.slots.verbatim import verbatim_slots
@@ -38,7 +40,7 @@ _ODD_SIGNS = re.compile(
     """,
     re.VERBOSE,
 )
-_QUOTED = re.compile(r"""["`\[\]{}<>\u2018\u201c\u201d\u00ab\u00bb]|(?<!\w)'\w""")
+_QUOTED = re.compile(r"""["`\[\]{}<>\u2018\u201c\u201d\u00ab\u00bb]|(?<!\w)'(?!\d\ds?\b)\w""")
 _TOO_LONG = Slots(
     question_type="nothing", problems=(f"it has more than {_MAX_CHARACTERS} characters",), standalone=False
 )
@@ -71,11 +73,12 @@ class SlotParser:
 
     def _slots(self, question: Unwrapped, *, figures_only: bool = False) -> Slots | None:
         """None where `figures_only`, and it asks for none."""
-        reading = read(question.text, self._lexicon)
+        reading = read(respelled(question.text), self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
         items = with_deeds(without_parts(items), reading.words, self._lexicon)
+        items = with_common_periods(items, self._lexicon)
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
         frame = replace(frame, items=in_usual_order(frame))
         has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None

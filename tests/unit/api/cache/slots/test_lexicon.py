@@ -178,3 +178,18 @@ def test_the_example_of_the_reference_page_loads_and_works(tmp_path: Path) -> No
     )
     same = parser.parse("Did Larkspur Holdings' cost per parcel rise in the Beacon depot?")
     assert canonical_form(same) == canonical_form(asked)
+
+
+def test_a_fiscal_year_is_the_calendar_year_where_the_lexicon_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN + "calendar_years: [larkspur]\n", encoding="utf-8")
+    parser = SlotParser(Lexicon.load(path))
+    asked = {year: parser.parse(f"Larkspur Holdings revenue {year}").periods for year in ("FY2023", "CY2023", "2023")}
+    assert set(asked.values()) == {("2023",)}
+
+
+def test_only_entities_can_have_calendar_years(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("calendar_years: [nobody]\n", encoding="utf-8")
+    with pytest.raises(LexiconError, match="'nobody' is no key of entities"):
+        Lexicon.load(path)

@@ -176,6 +176,52 @@ SAME = [
     ("What does Visa do?", "Can you explain what Visa does?"),
     ("Is Costco open on Easter?", "Can you tell me whether Costco is open on Easter?"),
     ("Is the museum open on Mondays?", "Do you know whether the museum is open on Mondays?"),
+    (
+        "What was Kroger's net income in Q3 FY2024?",
+        "Kroger F3Q24 net income",
+        "Kroger net income for the third quarter of its 2024 fiscal year",
+    ),
+    ("What was Ford's revenue in Q4 2022?", "Ford's revenue in the final quarter of 2022", "Ford revenue Q4/22"),
+    ("Ford revenue H1 2023", "Ford's revenue for the first six months of 2023", "Ford revenue, first 6 months 2023"),
+    (
+        "What was Tesco's revenue for the six months ended August 2023?",
+        "Tesco's revenue in the half-year to August 2023",
+        "Tesco's revenue for the 6-month period ended August 2023",
+    ),
+    (
+        "What was Micron's revenue for the quarter ended November 2023?",
+        "Micron's revenue in the November 2023 quarter",
+        "Micron's revenue for the three months to November 2023",
+    ),
+    ("Ford debt YE 2023", "Ford's debt at the end of 2023", "Ford debt 12/31/23", "Ford debt at YE23"),
+    ("Disney debt at the end of Q2 2023", "Disney debt as of Q2 2023", "Disney's Q2 2023 quarter-end debt"),
+    ("Ford's revenue growth from 2020 to 2023", "Ford revenue growth over 2020-2023", "Ford growth in revenue 2020-23"),
+    ("Ford's revenue so far this year", "Ford YTD revenue", "Ford's revenue since the start of the year"),
+    ("Ford's revenue over the past five years", "Ford's revenue in the last 5 years"),
+    ("What was Ford's quarterly revenue in Q3 2024?", "What was Ford's revenue in Q3 2024?"),
+    ("What was Ford's latest quarterly revenue?", "What was Ford's revenue in the most recent quarter?"),
+    (
+        "Did Nike's revenue rise in Q1 2024 compared with Q1 2023?",
+        "Did Nike's revenue rise year over year in Q1 2024?",
+        "Did Nike's revenue rise from Q1 2023 to Q1 2024?",
+    ),
+    (
+        "What was Nike's revenue growth in 2023?",
+        "How much did Nike's revenue grow in 2023 versus 2022?",
+        "Nike yoy revenue growth 2023",
+    ),
+    ("What was Nike's sequential sales growth in Q3 2024?", "Nike sales growth in Q3 2024 compared with Q2 2024"),
+    (
+        "Uber FY2023 adj. EBITDA",
+        "Uber calendar 2023 adjusted EBITDA",
+        "What was Uber's adjusted EBITDA for the year ended December 31, 2023?",
+        "Uber's adjusted EBITDA for full-year 2023",
+    ),
+    ("What was BP's net debt at the end of Q1 2023?", "How much net debt did BP have as of 31 March 2023?"),
+    (
+        "Exxon's FCF from January through September 2023",
+        "ExxonMobil's free cash flow for the first nine months of 2023",
+    ),
 ]
 
 
