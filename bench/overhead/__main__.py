@@ -6,23 +6,17 @@ import argparse
 import asyncio
 import datetime as dt
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 
-import uvloop
-
+from bench.command_line import FAILURES, run_interruptibly, say, say_failed
 from bench.cores import choose_cores
 from bench.figures import all_pass
-from bench.load import LoadError
 from bench.machine import describe_machine
 from bench.overhead import peers, report, servers
 from bench.overhead.measure import Effort
-from bench.overhead.run import RunResult, run
-from bench.processes import ProcessError
-from scripts.embedded.service import ServiceError
+from bench.overhead.run import run
 
 _RESULTS = Path(__file__).resolve().parents[1] / "results"
 _FULL = Effort(
@@ -52,14 +46,12 @@ def main() -> int:
             peers.install_litellm()
             return 0
         return _measure(arguments)
-    except (ProcessError, ServiceError, LoadError) as error:
-        print("\n".join([f"bench.overhead: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+    except FAILURES as error:
+        say_failed("bench.overhead", error)
     except subprocess.CalledProcessError as error:
-        print(
-            f"bench.overhead: installing LiteLLM failed, and `--skip litellm` does without it: {error}", file=sys.stderr
-        )
+        say(f"bench.overhead: installing LiteLLM failed, and `--skip litellm` does without it: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("bench.overhead: interrupted", file=sys.stderr)
+        say("bench.overhead: interrupted")
         return 130
     return 2
 
@@ -101,8 +93,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     effort = _effort(arguments)
     cores = choose_cores(os.sched_getaffinity(0))
     machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(_interruptible(run(effort=effort, names=names, cores=cores, progress=_say)))
+    result = run_interruptibly(run(effort=effort, names=names, cores=cores, progress=say))
     when = dt.datetime.now(tz=dt.UTC)
     text = report.markdown(result, effort=effort, machine=machine, when=when)
     print(text)
@@ -113,20 +104,9 @@ def _measure(arguments: argparse.Namespace) -> int:
         (folder / f"{stem}.md").write_text(text, encoding="utf-8")
         document = report.document(result, effort=effort, machine=machine, when=when)
         (folder / f"{stem}.json").write_text(document, encoding="utf-8")
-        _say(f"written to {folder / stem}.md and .json")
+        say(f"written to {folder / stem}.md and .json")
     met = all_pass(report.figures(result, connections=effort.connections))
     return 1 if arguments.check and not met else 0
-
-
-async def _interruptible(running: Coroutine[None, None, RunResult]) -> RunResult:
-    """SIGTERM ends the run as Ctrl-C does, by cancelling it, so that no child outlives it."""
-    task = asyncio.ensure_future(running)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

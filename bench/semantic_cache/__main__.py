@@ -6,26 +6,16 @@ import argparse
 import asyncio
 import datetime as dt
 import os
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import uvloop
-
+from bench.command_line import FAILURES, run_interruptibly, say, say_failed, scratch_folder
 from bench.cores import choose_cores
 from bench.figures import all_pass
 from bench.gateway import REPOSITORY
-from bench.load import LoadError
 from bench.machine import describe_machine
-from bench.processes import ProcessError
 from bench.semantic_cache.pairs import held_out
-from bench.semantic_cache.published import Published
 from bench.semantic_cache.run import PARTS, Effort, Site, run
-from scripts.embedded.service import ServiceError
 
 _RESULTS = REPOSITORY / "bench" / "results"
 
@@ -38,21 +28,18 @@ def main() -> int:
         effort = _effort(arguments)
         for part in arguments.parts or PARTS:
             machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
-            with (
-                _scratch_folder(keep=arguments.keep) as directory,
-                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-            ):
-                site = Site(directory=directory, cores=cores, redis8_url=arguments.redis8_url, progress=_say)
-                published = runner.run(_interruptible(run(part, site, effort)))
+            with scratch_folder("semantic-cache", keep=arguments.keep) as directory:
+                site = Site(directory=directory, cores=cores, redis8_url=arguments.redis8_url, progress=say)
+                published = run_interruptibly(run(part, site, effort))
             missed |= not all_pass(published.report.figures)
             path = published.write(arguments.out, part, machine=machine, when=dt.datetime.now(tz=dt.UTC))
             print(path.read_text(encoding="utf-8"))
-            _say(f"written to {path}")
-    except (ProcessError, ServiceError, LoadError) as error:
-        _say("\n".join([f"bench.semantic_cache: {error}", *getattr(error, "__notes__", [])]))
+            say(f"written to {path}")
+    except FAILURES as error:
+        say_failed("bench.semantic_cache", error)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _say("bench.semantic_cache: interrupted")
+        say("bench.semantic_cache: interrupted")
         return 130
     return 1 if arguments.check and missed else 0
 
@@ -97,32 +84,6 @@ def _effort(arguments: argparse.Namespace) -> Effort:
         probes=arguments.probes,
         requests=arguments.requests,
     )
-
-
-@contextmanager
-def _scratch_folder(*, keep: bool) -> Iterator[Path]:
-    """For logs and data; it stays where the run failed."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-semantic-cache-"))
-    try:
-        yield folder
-    except (ProcessError, ServiceError, LoadError) as error:
-        error.add_note(f"Logs: {folder}")
-        raise
-    if keep:
-        _say(f"Logs: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _interruptible(running: Coroutine[None, None, Published]) -> Published:
-    """SIGTERM ends the run as Ctrl-C does, by cancelling it, so that no child outlives it."""
-    task = asyncio.ensure_future(running)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

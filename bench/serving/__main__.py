@@ -7,26 +7,17 @@ import asyncio
 import dataclasses
 import datetime as dt
 import os
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import uvloop
-
+from bench.command_line import FAILURES, run_interruptibly, say, say_failed, scratch_folder
 from bench.cores import Cores, choose_cores
 from bench.figures import all_pass
 from bench.gateway import REPOSITORY
-from bench.load import LoadError
 from bench.machine import Machine, describe_machine
-from bench.processes import ProcessError
 from bench.report import Report
 from bench.serving import chain, chain_report, hop, hop_report, servers, spike, spike_report
 from bench.serving.effort import Effort
-from scripts.embedded.service import ServiceError
 
 _RESULTS = REPOSITORY / "bench" / "results"
 _PARTS = ("hop", "chain", "spike")
@@ -40,20 +31,17 @@ def main() -> int:
         cores = choose_cores(os.sched_getaffinity(0))
         for part in arguments.parts or _PARTS:
             machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
-            with (
-                _scratch_folder(keep=arguments.keep) as directory,
-                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-            ):
-                report = runner.run(_interruptible(_part(part, arguments, cores, directory)))
+            with scratch_folder("serving", keep=arguments.keep) as directory:
+                report = run_interruptibly(_part(part, arguments, cores, directory))
             packages = servers.package_versions("vllm" if part == "chain" else "ray")
             machine = dataclasses.replace(machine, packages=packages)
             missed |= not all_pass(report.figures)
             _write(report, part, arguments.out, machine=machine)
-    except (ProcessError, ServiceError, LoadError) as error:
-        _say("\n".join([f"bench.serving: {error}", *getattr(error, "__notes__", [])]))
+    except FAILURES as error:
+        say_failed("bench.serving", error)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _say("bench.serving: interrupted")
+        say("bench.serving: interrupted")
         return 130
     return 1 if arguments.check and missed else 0
 
@@ -74,16 +62,16 @@ def _parse() -> argparse.Namespace:
 
 async def _part(part: str, arguments: argparse.Namespace, cores: Cores, directory: Path) -> Report:
     if part == "spike":
-        return spike_report.report(await spike.run(phases=spike.PHASES, directory=directory, progress=_say))
+        return spike_report.report(await spike.run(phases=spike.PHASES, directory=directory, progress=say))
     effort = Effort(rounds=arguments.rounds, seconds=arguments.seconds or _SECONDS[part])
     if part == "hop":
-        rounds = await hop.run(effort=effort, cores=cores, directory=directory, progress=_say)
+        rounds = await hop.run(effort=effort, cores=cores, directory=directory, progress=say)
         return hop_report.report(rounds, effort=effort)
     results = {}
     for number, model in enumerate((chain.SIZED, chain.TINY)):
         folder = directory / str(number)
         folder.mkdir()
-        results[model] = await chain.run(model, effort=effort, cores=cores, directory=folder, progress=_say)
+        results[model] = await chain.run(model, effort=effort, cores=cores, directory=folder, progress=say)
     return chain_report.report(results, effort=effort)
 
 
@@ -95,33 +83,7 @@ def _write(report: Report, part: str, folder: Path, *, machine: Machine) -> None
     stem = f"serving-{part}-{when:%Y-%m-%d}"
     (folder / f"{stem}.md").write_text(text, encoding="utf-8")
     (folder / f"{stem}.json").write_text(report.document(machine, when), encoding="utf-8")
-    _say(f"written to {folder / stem}.md and .json")
-
-
-@contextmanager
-def _scratch_folder(*, keep: bool) -> Iterator[Path]:
-    """For logs and data; it stays where the run failed."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-serving-"))
-    try:
-        yield folder
-    except (ProcessError, ServiceError, LoadError) as error:
-        error.add_note(f"Logs: {folder}")
-        raise
-    if keep:
-        _say(f"Logs: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _interruptible(running: Coroutine[None, None, Report]) -> Report:
-    """SIGTERM ends the run as Ctrl-C does, by cancelling it, so that no child outlives it."""
-    task = asyncio.ensure_future(running)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(f"written to {folder / stem}.md and .json")
 
 
 if __name__ == "__main__":
