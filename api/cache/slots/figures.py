@@ -25,6 +25,7 @@ _MOVES = SUPERLATIVES | {
     *("up", "down", "change", "surge", "plunge", "expand", "contract", "improve", "worsen", "accelerate", "decelerate"),
     *("recover", "strengthen", "weaken", "positive", "negative"),
 }
+_GROWS = frozenset({"up", "down", "change"})
 # What is the total of itself.
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
@@ -98,6 +99,9 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
     if part.slot != "basis":
         return False
     periods = values(parts, "periods")
+    if part.value == "yoy" and set(values(parts, "directions")) & _GROWS:
+        # A year is compared with the year before it.
+        return len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) is not None
     if part.value == "annual":
         return len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) is not None
     if part.value == "total":

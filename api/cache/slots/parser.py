@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from api.cache.slots.agents import with_agents
+from api.cache.slots.asked_amounts import with_amounts
 from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
-from api.cache.slots.deeds import with_deeds, without_parts
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -77,7 +77,7 @@ class SlotParser:
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
-        items = with_deeds(without_parts(items), reading.words, self._lexicon)
+        items = with_amounts(items, reading.words, self._lexicon)
         items = with_common_periods(items, self._lexicon)
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
         frame = replace(frame, items=in_usual_order(frame))

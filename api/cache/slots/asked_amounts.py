@@ -1,0 +1,16 @@
+"""Questions for an amount, whatever its words: what was done (deeds.py) and what moved (moves.py) as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.cache.slots.deeds import with_deeds, without_parts
+from api.cache.slots.lexicon import Lexicon, Word
+from api.cache.slots.moves import with_moves
+from api.cache.slots.reading import Item
+
+
+def with_amounts(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
+    """The items as they are in a question for the figure's name."""
+    figures = with_deeds(without_parts(items), words, lexicon)
+    return with_moves(figures, words, lexicon)
