@@ -25,6 +25,7 @@ _MOVES = SUPERLATIVES | {
     *("up", "down", "change", "surge", "plunge", "expand", "contract", "improve", "worsen", "accelerate", "decelerate"),
     *("recover", "strengthen", "weaken", "positive", "negative"),
 }
+_WITHIN_A_YEAR = frozenset({"quarterly", "half-yearly", "monthly", "weekly", "daily", "qoq", "mom", "trailing"})
 _GROWS = frozenset({"up", "down", "change"})
 # What is the total of itself.
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
@@ -99,11 +100,13 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
     if part.slot != "basis":
         return False
     periods = values(parts, "periods")
-    if part.value == "yoy" and set(values(parts, "directions")) & _GROWS:
-        # A year is compared with the year before it.
-        return len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) is not None
+    is_of_a_year = len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) is not None
+    if part.value == "yoy":
+        # A year is compared with the year before it, but not its quarters.
+        moves = set(values(parts, "directions")) & _GROWS
+        return is_of_a_year and bool(moves) and not set(values(parts, "basis")) & _WITHIN_A_YEAR
     if part.value == "annual":
-        return len(periods) == 1 and _WHOLE_YEAR.fullmatch(periods[0]) is not None
+        return is_of_a_year
     if part.value == "total":
         metrics = {item.value for item in frame.metrics}
         added_up = any(several in period for period in periods for several in _SEVERAL_PERIODS)
