@@ -91,5 +91,9 @@ def _points_back(frame: Frame, index: int) -> bool:
     if item.value == "it":
         return not any(frame.kind(other) == "company" for other in frame.items[:index])
     if item.value == "that":
+        after = frame.items[index + 1] if index + 1 < len(frame.items) else None
+        if index and frame.metrics and after is not None and (after.slot, after.value) == ("preposition", "of"):
+            # "Than that of Ford"
+            return False
         return not index or frame.items[index - 1].slot not in (UNKNOWN, "synonyms", "metrics", "entities")
     return item.value in _POINTS_BACK

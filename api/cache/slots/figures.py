@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from api.cache.slots.comparisons import is_higher, with_both_periods, with_year_before
 from api.cache.slots.context import is_definition, is_personal, stands_alone
 from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.freshness import depends_on_the_day
@@ -38,21 +39,26 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
     """`relative`: a period of the question depends on the day."""
     judged = with_usual_comparison(list(_judged(frame)), frame.metric_kinds)
     question_type = "define" if is_definition(frame) else frame.question_type
-    periods = values(judged, "periods")
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
+    if question_type in COMPARISONS:
+        parts = with_both_periods(parts, _text_of_periods(frame)) if len(frame.companies) == 1 else parts
+    else:
+        parts = with_year_before(parts)
     ordered = not _order_is_free(frame, parts, question_type)
     basis = {*tense_and_mood(frame)}
     shared = share_parts(frame)
     if shared is not None:
         question_type, basis, ordered = SHARE, shared.basis, True
         judged = parts = shared.parts
+    elif (higher := is_higher(parts, question_type)) is not None:
+        parts, ordered = higher, True
     elif ordered:
         question_type, parts = in_active_voice(parts, question_type, of_figures=_is_of_figures(frame))
     return Slots(
         question_type=question_type,
         entities=values(parts, "entities"),
         metrics=values(parts, "metrics"),
-        periods=periods,
+        periods=values(parts, "periods"),
         numbers=values(parts, "numbers"),
         units=values(parts, "units"),
         currencies=values(parts, "currencies"),
@@ -69,6 +75,10 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
+
+
+def _text_of_periods(frame: Frame) -> str:
+    return " ".join(frame.raw_text(item) for item in frame.items if item.slot == "periods")
 
 
 def _is_of_figures(frame: Frame) -> bool:

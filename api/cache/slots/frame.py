@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from api.cache.slots.lexicon import Lexicon, Word
-from api.cache.slots.question_frame import PLAIN, question_type
+from api.cache.slots.question_frame import COMPARATIVES, PLAIN, question_type
 from api.cache.slots.reading import NAME, Item, is_possessive
 
 SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
-COMPARATIVES = frozenset({"higher", "lower", "larger", "smaller", "more", "less", "fewer", "better", "worse"})
+MOVES = frozenset({"up", "down"})
 _RANKING = SUPERLATIVES | {"up", "down", "most", "least"}
 _NAMED_KINDS = ("company", "index")
 _MAY_BE_VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative", "metrics"})
@@ -132,7 +132,12 @@ class Frame:
     @cached_property
     def is_choice(self) -> bool:
         """ "Which had more debt in 2023, Ford or GM?", in whichever order: two names, one measure, nothing else."""
-        if self.question_type != "which" or len(self.companies) != 2 or len(self.metrics) != 1:
+        if self.question_type != "which" or len(self.companies) != 2 or len({item.value for item in self.metrics}) != 1:
+            return False
+        if len(self.metrics) > 1 and any(item.slot == "basis" for item in self.items):
+            # Of both, or of one of them
+            return False
+        if len({item.value for item in self.items if item.slot == "periods"}) > 1:
             return False
         directions = {item.value for item in self.items if item.slot == "directions"}
         others = [
@@ -141,7 +146,7 @@ class Frame:
             if item.slot in ("unknown", "negations", "synonyms", "connective")
             and item.value not in ("company", "and", "or", "between")
         ]
-        return not others and bool(directions) and directions <= COMPARATIVES | SUPERLATIVES
+        return not others and len(directions - MOVES) == 1 and directions <= COMPARATIVES | SUPERLATIVES | MOVES
 
     @cached_property
     def has_loose_words(self) -> bool:

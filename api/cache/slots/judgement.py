@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.cache.slots.carriers import carrier
-from api.cache.slots.frame import Frame
+from api.cache.slots.frame import MOVES, Frame
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
+from api.cache.slots.question_frame import COMPARISONS
 from api.cache.slots.reading import NAME
 
 # Kinds of metric that a company and its best known brand share.
@@ -26,6 +27,11 @@ _WITH_SUBJECT = frozenset(
 _EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
 _DECIDED = {"dividend", "dividend-per-share", "buybacks"}
 _ON_PURPOSE = {"raise": "up", "cut": "down"}
+# The highest of two is the higher one, and a figure that is larger is higher.
+_OF_TWO = {
+    **dict.fromkeys(("higher", "larger", "more", "max", "most"), "more"),
+    **dict.fromkeys(("lower", "smaller", "less", "fewer", "min", "least"), "less"),
+}
 
 
 def judge(frame: Frame, index: int) -> Part | None:
@@ -87,6 +93,9 @@ def _soft(frame: Frame, index: int) -> Part:
 
 def _direction(frame: Frame, index: int) -> Part:
     item = frame.items[index]
+    if frame.is_choice and item.value in _OF_TWO:
+        grows = any(other.slot == "directions" and other.value in MOVES for other in frame.items)
+        return Part("directions", item.value if grows else _OF_TWO[item.value])
     if item.value in ("most", "least"):
         # "The most revenue" is the highest one; "most banks" are many.
         is_superlative = index > 0 and frame.items[index - 1].value == "the"
@@ -228,10 +237,21 @@ def _pronoun(frame: Frame, index: int) -> Part | None:
     if item.value == "it" and frame.is_plain and index == len(frame.items) - 1 and len(frame.companies) == 1:
         # The figure named first, then asked for: "what was it?"
         return None
+    if item.value == "that" and _stands_for_the_figure(frame, index):
+        return None
     if item.value == "that" and index and frame.items[index - 1].slot in ("unknown", "synonyms", "metrics"):
         # "companies that pay"
         return None
     return Part("residual", frame.text(item))
+
+
+def _stands_for_the_figure(frame: Frame, index: int) -> bool:
+    """ "Compare Ford's margin with that of GM", "is it higher than that of GM"."""
+    around = [(item.slot, item.value) for item in frame.items[index - 1 : index + 2]]
+    if len(around) < 3 or around[2] != ("preposition", "of") or not frame.metrics:
+        return False
+    is_compared = frame.question_type in COMPARISONS and around[0] in (("preposition", "with"), ("preposition", "to"))
+    return is_compared or around[0] == ("connective", "than")
 
 
 _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {

@@ -10,6 +10,7 @@ from functools import lru_cache
 from api.cache.slots.agents import with_agents
 from api.cache.slots.asked_amounts import with_amounts
 from api.cache.slots.boilerplate import without_boilerplate
+from api.cache.slots.changes import with_changes
 from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
@@ -80,6 +81,7 @@ class SlotParser:
         items = with_amounts(items, reading.words, self._lexicon)
         items = with_common_periods(items, self._lexicon)
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
+        frame = replace(frame, items=with_changes(frame))
         frame = replace(frame, items=in_usual_order(frame))
         has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None
         by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)

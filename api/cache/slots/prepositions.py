@@ -17,6 +17,7 @@ _OF_UNIT = frozenset({"in"})
 _EARNED = frozenset(
     {"revenue", "net-sales", "gross-sales", "income", "profit", "earnings", "operating-income", "net-income"}
 )
+_COMPARED_BY = frozenset({"on", "about", "by"})
 _VERBS = frozenset({"carrier", "imperative"})
 # What a company does itself; revenue by a company may be revenue split up.
 _BY_ITS_COMPANY = frozenset({"expense", "payment"})
@@ -33,6 +34,9 @@ def preposition(frame: Frame, index: int) -> Part | None:
         return word(frame, index)
     if following is not None and _says_nothing(frame, item.value, following):
         return None
+    if item.value in _COMPARED_BY and frame.question_type == "compare" and following is not None:
+        # "How do they compare on margin"
+        return None if following.slot == "metrics" and len(frame.metrics) == 1 else Part("residual", frame.text(item))
     if item.value == "to" and following is not None and following.slot in ("directions", "carrier"):
         # "What caused it to fall"
         return None if frame.is_plain else Part("residual", "to")

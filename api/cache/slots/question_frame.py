@@ -7,6 +7,9 @@ from collections.abc import Collection, Sequence
 from api.cache.slots.reading import Item
 
 YES_NO = "yes-no"
+COMPARATIVES = frozenset(
+    {"higher", "lower", "larger", "smaller", "more", "less", "fewer", "better", "worse", "faster", "slower"}
+)
 DEFINITIONS = frozenset({"define", "calculate"})
 COMPARISONS = frozenset({"compare", "difference"})
 # Where a metric is asked for, the verb that says the company has it adds nothing, and the order of words does not
@@ -28,7 +31,7 @@ PLAIN = frozenset(
     }
 )
 
-_GIVES_WAY = frozenset({"explain", "what", "how", "list", "whether", "discuss"})
+_GIVES_WAY = frozenset({"explain", "what", "how", "how-much", "list", "whether", "discuss"})
 _STRONG = frozenset(
     {
         "define",
@@ -84,7 +87,7 @@ def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str])
     if start is not None and start.slot == "modal" and start.value == "should":
         return "should"
     if start is not None and start.slot in _START_OF_YES_NO:
-        return YES_NO
+        return "which" if _is_choice_of_two(items) else YES_NO
     if any(item.slot == "connective" and item.value == "vs" for item in items):
         return "compare"
     if not any(item.slot == "auxiliary" for item in items):
@@ -103,10 +106,21 @@ def _is_average(item: Item, items: Sequence[Item]) -> bool:
 def _is_choice(first: Item, items: Sequence[Item]) -> bool:
     """ "Which had more debt, Ford or GM?"."""
     return (
-        first.value in ("which", "who")
-        and sum(item.slot == "entities" for item in items) == 2
+        first.value in ("which", "who", "whose")
+        and len({item.value for item in items if item.slot == "entities"}) == 2
         and any(item.slot == "connective" and item.value in ("or", "and", "between") for item in items)
         and any(item.slot == "directions" for item in items)
+    )
+
+
+def _is_choice_of_two(items: Sequence[Item]) -> bool:
+    """ "Did Ford or GM have more debt?" asks which of the two."""
+    named = [index for index, item in enumerate(items) if item.slot == "entities"]
+    if len(named) != 2 or any(item.slot == "connective" and item.value != "or" for item in items):
+        return False
+    between = [(item.slot, item.value) for item in items[named[0] + 1 : named[1]]]
+    return between == [("connective", "or")] and any(
+        item.slot == "directions" and item.value in COMPARATIVES for item in items
     )
 
 

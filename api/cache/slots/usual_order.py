@@ -21,10 +21,21 @@ _MEASURES = frozenset(
     """rate ratio count number size volume volumes level base price cost total index score yield margin balance multiple
     capacity output mileage headcount footprint fleet backlog turnover utilization utilisation occupancy""".split()  # noqa: SIM905 -- a list of words reads best as text
 )
+_SALES = frozenset({"revenue", "net-sales", "gross-sales"})
 _LETTERS = {
     "question": {"what": "q", "which": "q", "how-much": "m", "how-many": "n"},
     "auxiliary": {"do": "d", "did": "d", "is": "b", "was": "b", "have": "h", "had": "h"},
-    "preposition": {"of": "o", "at": "a", "in": "i", "on": "i", "for": "i", "during": "i", "as-of": "i", "by": "y"},
+    "preposition": {
+        "of": "o",
+        "at": "a",
+        "in": "i",
+        "on": "i",
+        "for": "i",
+        "during": "i",
+        "as-of": "i",
+        "by": "y",
+        "from": "r",
+    },
     "pronoun": {"its": "p", "it": "I"},
 }
 _SIGNS = {"periods": "t", "documents": "g", "article": "e", "modal": "M", "carrier": "v"}
@@ -36,8 +47,9 @@ class _Sentence(NamedTuple):
     """One letter for each item.
 
     q "what", m "how much", n "how many", d "did", b "was", h "have", M "could", c a company, u a name that is not
-    known, f a figure, x other words, v a verb that says only that the company has the figure, i "in", a "at", o "of",
-    y "by", t a period, g a document, k an earnings call, p "its", I "it", e "the", z all else.
+    known, w such a name as the owner, f a figure, s sales, x other words, v a verb that says only that the company has
+    the figure, i "in", a "at", o "of", y "by", r "from", t a period, g a document, k an earnings call, p "its",
+    I "it", e "the", z all else.
     """
 
     frame: Frame
@@ -67,13 +79,21 @@ def _sign(frame: Frame, item: Item) -> str:
     if item.slot in _SIGNS:
         return _SIGNS[item.slot]
     if frame.kind(item) == "company":
-        return "u" if item.value.startswith(NAME) else "c"
+        return _sign_of_name(frame, item)
     if item.slot == "metrics":
         return _sign_of_metric(frame, item)
     return "x" if item.slot in _CONTENT else "z"
 
 
+def _sign_of_name(frame: Frame, item: Item) -> str:
+    if not item.value.startswith(NAME):
+        return "c"
+    return "w" if frame.is_possessive(item) else "u"
+
+
 def _sign_of_metric(frame: Frame, item: Item) -> str:
+    if item.value in _SALES:
+        return "s"
     if item.value == "earnings-call":
         return "k"
     return "f" if frame.lexicon.metric_kinds.get(item.value) in _FIGURES else "x"
@@ -124,9 +144,7 @@ def _as_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
     if not _is_owned(sentence, match, thing):
         return None
     did = sentence.group(match, "did")
-    be = [
-        Item(item.start, item.end, "auxiliary", {"did": "was", "do": "is"}.get(item.value, item.value)) for item in did
-    ]
+    be = _as_be(did)
     if asked and asked[0].value != "how-many":
         asked = [Item(asked[0].start, asked[0].end, "question", "what")]
     return [*asked, *be, *sentence.group(match, "owner"), *thing, *sentence.group(match, "rest")]
@@ -158,24 +176,57 @@ def _with_shares_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] 
     return [*sentence.group(match, "before"), *sentence.group(match, "owner"), shares, *sentence.group(match, "after")]
 
 
+def _with_product_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
+    """ "How much revenue did Merck get from Keytruda" is "what was Merck's Keytruda revenue"."""
+    found = match.groupdict()
+    (sales,) = [item for item in sentence.items[match.start() : match.end()] if item.value in _SALES]
+    place = sentence.group(match, "place") if "place" in found else []
+    when = sentence.group(match, "when") if "when" in found else []
+    if any(sentence.frame.kind(item) != "geography" for item in place):
+        return None
+    named = [*sentence.group(match, "owner"), *sentence.group(match, "product"), sales, *place]
+    asked = [Item(item.start, item.end, "question", "what") for item in sentence.group(match, "asked")]
+    be = _as_be(sentence.group(match, "did"))
+    return [*asked, *be, *named, *sentence.group(match, "rest"), *when]
+
+
+def _as_be(did: Sequence[Item]) -> list[Item]:
+    return [
+        Item(item.start, item.end, "auxiliary", {"did": "was", "do": "is"}.get(item.value, item.value)) for item in did
+    ]
+
+
 _Arrange = Callable[[_Sentence, re.Match[str]], list[Item] | None]
-_OWNER = "(?P<owner>[cu])"
+_OWNER = "(?P<owner>[cuw])"
 # A period, a paper
 _REST = "(?P<rest>(?:[ia]?[ep]*[tgk]+)*)"
+_THING = "(?P<thing>[xu]+[xufso]*[fs]|x+)"
+_MEASURE = "(?P<thing>[xfsu][xfsuo]*)"
+_PRODUCT = "(?P<product>u)"
 _RULES: tuple[tuple[re.Pattern[str], _Arrange], ...] = tuple(
     (re.compile(pattern), arranged)
     for pattern, arranged in (
-        ("(?P<adjunct>i[ecupt]*[tgk]|[ai]t|a[cu])(?P<rest>[qmndbhMcu][^t]+)", _with_adjunct_last),
+        ("(?P<adjunct>i[ecuwpt]*[tgk]|[ai]t|a[cuw])(?P<rest>[qmndbhMcuw][^t]+)", _with_adjunct_last),
         ("(?P<adjunct>t)(?P<rest>[^t]+)", _with_adjunct_last),
-        ("(?P<topic>(?=.*[cu])(?=.*f)[ecufoiat]+)(?P<before>[qmn][^cuI]*o)I(?P<after>[^I]+)", _with_topic_in_place),
+        (
+            "(?P<topic>(?=.*[cuw])(?=.*[fs])[ecuwfsoiat]+)(?P<before>[qmn][^cuwI]*o)I(?P<after>[^I]+)",
+            _with_topic_in_place,
+        ),
         (f"(?P<before>.*)(?P<shares>x)o{_OWNER}(?P<after>.*)", _with_shares_owned),
-        (f"{_OWNER}(?P<verb>[xv])(?P<asked>[qmn]c?[xufop]*)(?P<rest>(?:[iaoyt].*)?)", _with_question_first),
-        ("(?P<thing>e?[cu][xf]+(?:[iao]?e?t)?)(?P<be>b)(?P<asked>[qmn])", _with_figure_last),
-        (f"(?P<asked>[qm])(?P<thing>[xu]+[xufo]*f|x+)(?P<did>d){_OWNER}(?P<verb>v){_REST}", _as_owned),
-        (f"(?P<asked>[qm])(?P<thing>[xu]+[xufo]*f|x+)(?P<did>b)(?P<verb>v)y{_OWNER}{_REST}", _as_owned),
-        (f"(?P<asked>n)(?P<thing>[xfu]+)(?P<did>d){_OWNER}(?P<verb>h){_REST}", _as_owned),
-        (f"(?P<asked>n)(?P<did>)(?P<thing>[xfu]+)a{_OWNER}{_REST}", _as_owned),
-        (f"(?:(?P<asked>q)(?P<did>b))?e?(?P<thing>[xfu][xfuo]*)a{_OWNER}{_REST}", _as_owned),
-        (f"(?:(?P<asked>q)(?P<did>b))?e?(?P<thing>[xfu][xfuo]*)o{_OWNER}{_REST}", _as_measured),
+        (f"{_OWNER}(?P<verb>[xv])(?P<asked>[qmn]c?[xufsop]*)(?P<rest>(?:[iaoyt].*)?)", _with_question_first),
+        ("(?P<thing>e?[cuw][xfs]+(?:[iao]?e?t)?)(?P<be>b)(?P<asked>[qmn])", _with_figure_last),
+        (f"(?P<asked>[qm])s(?P<did>d){_PRODUCT}vi(?P<owner>c){_REST}", _with_product_owned),
+        (f"(?P<asked>[qm])s(?P<did>d)(?P<owner>c)vr{_PRODUCT}{_REST}", _with_product_owned),
+        (
+            f"(?:(?P<asked>q)(?P<did>b))?e?(?P<owner>c)(?P<when>t?)(?P<place>x?)s[or]{_PRODUCT}{_REST}",
+            _with_product_owned,
+        ),
+        (f"(?:(?P<asked>q)(?P<did>b))?e?{_PRODUCT}s[aoi](?P<owner>c){_REST}", _with_product_owned),
+        (f"(?P<asked>[qm]){_THING}(?P<did>d){_OWNER}(?P<verb>v){_REST}", _as_owned),
+        (f"(?P<asked>[qm]){_THING}(?P<did>b)(?P<verb>v)y{_OWNER}{_REST}", _as_owned),
+        (f"(?P<asked>n)(?P<thing>[xfsu]+)(?P<did>d){_OWNER}(?P<verb>h){_REST}", _as_owned),
+        (f"(?P<asked>n)(?P<did>)(?P<thing>[xfsu]+)a{_OWNER}{_REST}", _as_owned),
+        (f"(?:(?P<asked>q)(?P<did>b))?e?{_MEASURE}a{_OWNER}{_REST}", _as_owned),
+        (f"(?:(?P<asked>q)(?P<did>b))?e?{_MEASURE}o{_OWNER}{_REST}", _as_measured),
     )
 )

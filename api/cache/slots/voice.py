@@ -16,11 +16,13 @@ NOUN = ":noun"
 _BY = Part("residual", "by")
 _OF = Part("residual", "of")
 _ON = Part("residual", "on")
+_AT = Part("residual", "at")
 _IN = Part("residual", "in")
 _NOT = Part("negations", "not")
 _TO_WHAT = (_IN, _ON, Part("residual", "for"))
 _COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
+_CAGR = Part("metrics", "cagr")
 _AFFECT = Part("residual", "affect")
 # "Which stores did it open": what the question word asks about stays in front.
 _FRONTED = frozenset({"which", "count"})
@@ -57,7 +59,7 @@ def in_active_voice(parts: Sequence[Part], question_type: str, *, of_figures: bo
         return "how", _with_period_last(affecting)
     parts = _with_refusal_after_owner(list(parts))
     if of_figures:
-        parts = _with_owner_first(parts)
+        parts = _with_owner_first(_with_rate_last(parts))
     if of_figures or question_type == "why":
         parts = _with_change_after_figure(parts)
     active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures)
@@ -78,6 +80,8 @@ def _with_owner_first(parts: list[Part]) -> list[Part]:
     """ "The cocoa costs of Hershey" are Hershey's cocoa costs."""
     names = [index for index, part in enumerate(parts) if part.slot == "entities"]
     figures = [index for index, part in enumerate(parts) if part.slot == "metrics"]
+    if len(names) == 1 and len(figures) > 1 and _only_ties_figures(parts, names[0]):
+        return [parts[names[0]], *(part for index, part in enumerate(parts) if index != names[0] and part != _AT)]
     if len(names) != 1 or len(figures) != 1 or names[0] != figures[0] + 1:
         return parts
     start = figures[0]
@@ -85,6 +89,26 @@ def _with_owner_first(parts: list[Part]) -> list[Part]:
         start -= 1
     name = parts[names[0]]
     return [*parts[:start], name, *parts[start : names[0]], *parts[names[0] + 1 :]]
+
+
+def _only_ties_figures(parts: list[Part], at: int) -> bool:
+    """ "Revenue per employee at Ford", "debt to equity at Ford": there is one company, and nobody does anything."""
+    if parts[at].value.startswith(("geography:", "segment:")):
+        return False
+    words = {part.value for part in parts if part.slot == "residual"}
+    before = parts[at - 1 : at]
+    is_apart = not before or before == [_AT] or before[0].slot != "residual"
+    return is_apart and words <= {"per", "to", "at", "plus", "minus"} and parts.count(_AT) <= 1
+
+
+def _with_rate_last(parts: list[Part]) -> list[Part]:
+    """ "The CAGR of Lululemon's revenue" is its revenue CAGR."""
+    figures = [part for part in parts if part.slot == "metrics"]
+    if len(figures) != 2 or figures[0] != _CAGR:
+        return parts
+    others = [part for part in parts if part != _CAGR]
+    at = others.index(figures[1])
+    return [*others[: at + 1], _CAGR, *others[at + 1 :]]
 
 
 def _with_refusal_after_owner(parts: list[Part]) -> list[Part]:
