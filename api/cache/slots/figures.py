@@ -106,7 +106,9 @@ def values(parts: Iterable[Part], slot: str) -> tuple[str, ...]:
 
 
 def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
-    """A year's revenue is annual and total anyway, and a consensus is one of estimates."""
+    """A year's revenue is annual and total anyway, its growth is over the year before, and a consensus is one of
+    estimates.
+    """
     if part.slot != "basis":
         return False
     periods = values(parts, "periods")

@@ -32,6 +32,8 @@ _OF_TWO = {
     **dict.fromkeys(("higher", "larger", "more", "max", "most"), "more"),
     **dict.fromkeys(("lower", "smaller", "less", "fewer", "min", "least"), "less"),
 }
+_IN_WIDTH = {"expand": "up", "widen": "up", "narrow": "down"}
+_HAS_WIDTH = ("margin", "spread", "loss", "deficit", "surplus")
 
 
 def judge(frame: Frame, index: int) -> Part | None:
@@ -104,7 +106,23 @@ def _direction(frame: Frame, index: int) -> Part:
         return Part("residual", "autumn")
     if item.value in _ON_PURPOSE and frame.is_plain and _moves_by_decision(frame):
         return Part("directions", _ON_PURPOSE[item.value])
+    if item.value in _IN_WIDTH and frame.is_plain and all(other.value.endswith(_HAS_WIDTH) for other in frame.metrics):
+        return Part("directions", _IN_WIDTH[item.value])
+    if item.value == "expand" and "count" in frame.metric_kinds and frame.kind(frame.items[index - 1]) == "company":
+        # Larger stores are not more of them.
+        return Part("directions", "enlarge")
+    if item.value == "lower" and _is_lowering(frame, index):
+        return Part("directions", "cut")
     return Part("directions", _with_voice(frame, index) if item.value in _WITH_SUBJECT else item.value)
+
+
+def _is_lowering(frame: Frame, index: int) -> bool:
+    """ "Did Nike lower its prices", unlike "did Nike have lower prices" and "is Nike lower"."""
+    before, after = frame.items[index - 1] if index else None, frame.items[index + 1 : index + 2]
+    is_verb = before is not None and (frame.kind(before) == "company" or before.value == "to")
+    helped = any(item.value in ("do", "did", "will", "to") for item in frame.items[:index])
+    has_object = any(item.slot in ("pronoun", "article", "metrics", "basis") for item in after)
+    return is_verb and helped and has_object and all(item.value != "than" for item in frame.items)
 
 
 def _is_autumn(frame: Frame, index: int) -> bool:

@@ -11,6 +11,7 @@ from api.cache.slots.agents import with_agents
 from api.cache.slots.asked_amounts import with_amounts
 from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.changes import with_changes
+from api.cache.slots.compounds import with_compounds
 from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
@@ -78,7 +79,7 @@ class SlotParser:
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
-        items = with_amounts(items, reading.words, self._lexicon)
+        items = with_compounds(with_amounts(items, reading.words, self._lexicon))
         items = with_common_periods(items, self._lexicon)
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
         frame = replace(frame, items=with_changes(frame))

@@ -24,6 +24,20 @@ SAME = [
     ("Did the SEC sue Coinbase in 2023?", "Did the Securities and Exchange Commission sue Coinbase in 2023?"),
     ("What was Wendy's revenue in 2023?", "Wendys revenue 2023"),
     ("What was AIG's combined ratio in 2022?", "American International Group combined ratio, 2022"),
+    ("What is Ford's dividend per share for 2023?", "How much did Ford pay per share in dividends for 2023?"),
+    (
+        "How many shares does Ford have outstanding?",
+        "How many Ford shares are outstanding?",
+        "Ford's shares outstanding",
+    ),
+    ("What is the price of Apple stock?", "What is Apple's stock price?"),
+    ("What did Dell say about AI on its Q1 FY2025 call?", "What did Dell say about AI on its Q1 FY2025 earnings call?"),
+    ("Did Nike lower its prices in 2023?", "Did Nike cut its prices in 2023?"),
+    ("Did Nike's gross margin expand in Q2 2023?", "Did Nike's gross margin increase in Q2 2023?"),
+    ("Did Snap's net loss narrow in 2023?", "Did Snap's net loss shrink in 2023?"),
+    ("What was Nike's YoY revenue growth in 2023?", "What was Nike's revenue growth in 2023?"),
+    ("What products did Stryker launch in 2023?", "What products did Stryker introduce in 2023?"),
+    ("Did Netflix lay off staff in 2023?", "Did Netflix lay off employees in 2023?"),
     ("What was US inflation in 2022?", "What was the inflation rate in the US in 2022?"),
 ]
 
