@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from serving.embedders.base import EmbedderTimeout, EmbedderUnavailable
 from serving.embedders.batching import BatchLimits, Job, JobQueue, Piece
 
 logger = logging.getLogger(__name__)
+# Niceness: a tenth of a core that another thread wants too.
+_LOWER = 10
 _T = TypeVar("_T")
 Compute = Callable[[Sequence[str]], Iterable[bytes]]
 """Runs in the thread: a unit vector for each text of a batch, in their order."""
@@ -20,10 +26,12 @@ Compute = Callable[[Sequence[str]], Iterable[bytes]]
 class BatchRunner:
     """Belongs to the event loop that first runs a batch with it."""
 
-    def __init__(self, *, name: str, limits: BatchLimits, bulk_limits: BatchLimits) -> None:
-        """`name`: of the model, in errors and of the thread."""
+    def __init__(self, *, name: str, limits: BatchLimits, bulk_limits: BatchLimits, gives_way: bool = False) -> None:
+        """`name`: of the model, in errors and of the thread. `gives_way`: to all else on this core."""
         self._name = name
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"embedder-{name}")
+        self._executor = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix=f"embedder-{name}", initializer=_give_way if gives_way else None
+        )
         self._queue = JobQueue(limits=limits, bulk_limits=bulk_limits)
         self._waiting: dict[Job, asyncio.Future[list[bytes]]] = {}
         self._draining: asyncio.Task[None] | None = None
@@ -103,6 +111,14 @@ class BatchRunner:
             future = self._waiting.get(job)
             if future is not None and not future.done():
                 future.set_exception(EmbedderUnavailable(reason))
+
+
+def _give_way() -> None:
+    """Lower this thread's priority, where threads have one of their own."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _LOWER)
 
 
 def _computed(compute: Compute, batch: Sequence[Piece]) -> list[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 
@@ -75,6 +77,22 @@ async def test_it_runs_beside_the_event_loop_in_one_thread(runner: BatchRunner, 
     await asyncio.gather(*(ask(runner, str(number)) for number in range(20)))
     assert len(model.threads) == 1
     assert model.threads != {threading.get_ident()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+async def test_a_thread_that_gives_way_does_so_alone() -> None:
+    limits = BatchLimits(texts=4, chars=100)
+    runner = BatchRunner(name="letters", limits=limits, bulk_limits=limits, gives_way=True)
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def compute(texts: Sequence[str]) -> list[bytes]:
+        niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return [str(niceness).encode() for _ in texts]
+
+    await runner.load(lambda: (compute, None))
+    assert int((await ask(runner, "a"))[0]) == min(19, mine + 10)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
+    await runner.aclose()
 
 
 async def test_what_comes_while_a_batch_runs_goes_together(runner: BatchRunner, model: Model) -> None:
