@@ -103,7 +103,10 @@ class Keeping:
             if lead is not None:
                 lead.abandon()
         if outcome == "stored" and self._semantic is not None and miss.searchable is not None:
-            await self._semantic.add(entry, miss.searchable, miss.vector)
+            # By itself, so that the answer is not kept in memory until the embedder has time.
+            self._background.start(
+                self._semantic.add(entry.ref, miss.searchable, miss.vector, expires_at_s=entry.expires_at_s)
+            )
 
     async def _stored(self, call: Call, miss: Miss, entry: Entry) -> str:
         try:

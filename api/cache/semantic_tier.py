@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,15 @@ from api.cache.errors import StoreError, VectorIndexError
 from api.cache.reporting import Part, Reporting
 from api.cache.slots.types import Slots
 from api.cache.types import Entry, EntryRef
-from serving.embedders.base import Embedder, EmbedderError
+from serving.embedders.base import Embedder, EmbedderError, EmbedderUnavailable
 
 # The nearest one alone may have expired, or ask about another quarter.
 _NEIGHBOURS = 10
-# For a vector that no request waits for, and how many of these may be waited for at a time.
+# For a vector that no request waits for. So many are made and added at a time, the embedder and the index each having
+# the next one at hand; after a burst so many wait, a few kB each.
 _PATIENT_S = 10.0
-_MOST_LATE = 64
+_AT_A_TIME = 4
+_MOST_WAITING = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,8 @@ class SemanticTier:
         self._timeout_s = timeout_s
         self._reporting = reporting
         self._now_s = now_s
-        self._late = 0
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
+        self._waiting = 0
 
     async def search(self, asked: AskedQuestion, alike: Collection[str]) -> Search:
         """`alike`: ids of the entries that the guard may agree to. Never raises because a part is away."""
@@ -91,16 +95,24 @@ class SemanticTier:
                 return entry
         return None
 
-    async def add(self, entry: Entry, text: str, vector: bytes | None) -> None:
-        """Let the entry be found by nearness. `vector`: of `text`, where a search has made it already."""
+    async def add(self, ref: EntryRef, text: str, vector: bytes | None, *, expires_at_s: float) -> None:
+        """Let the entry be found by nearness, in its turn. `vector`: of `text`, where a search has made it already."""
+        if self._waiting >= _MOST_WAITING:  # an embedder that cannot keep up would never catch up
+            reason = f"{_MOST_WAITING} stored answers wait for their vectors already"
+            self._reporting.failed(Part.EMBEDDER, EmbedderUnavailable(reason))
+            return
+        self._waiting += 1
         try:
-            vector = vector or await self._late_vector(text)
-            if vector is not None:
-                await self._index.add(entry.ref, vector, expires_at_s=entry.expires_at_s)
+            async with self._turns:
+                vector = vector or await self._vector(text, timeout_s=_PATIENT_S, bulk=True)
+                if vector is not None:
+                    await self._index.add(ref, vector, expires_at_s=expires_at_s)
         except EmbedderError as error:
             self._reporting.failed(Part.EMBEDDER, error)
         except VectorIndexError as error:
             self._reporting.failed(Part.INDEX, error)
+        finally:
+            self._waiting -= 1
 
     async def forget(self, refs: tuple[EntryRef, ...]) -> None:
         try:
@@ -116,16 +128,6 @@ class SemanticTier:
             and entry.slots is not None
             and agreement(asked.slots, entry.slots).agrees
         )
-
-    async def _late_vector(self, text: str) -> bytes | None:
-        """None where too many are waited for already: an embedder that cannot keep up would never catch up."""
-        if self._late >= _MOST_LATE:
-            return None
-        self._late += 1
-        try:
-            return await self._vector(text, timeout_s=_PATIENT_S, bulk=True)
-        finally:
-            self._late -= 1
 
     async def _vector(self, text: str, *, timeout_s: float, bulk: bool) -> bytes | None:
         """None where it would stand for a part of the text only. Raises EmbedderError."""

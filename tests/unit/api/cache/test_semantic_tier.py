@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec import structs
 
+from api.cache import semantic_tier
 from api.cache.types import CacheStatus, Entry
 from tests.unit.api.cache.cached_house import ALIKE, Q3, Q4, CachedHouse, asked
 
@@ -59,8 +61,9 @@ async def test_only_what_may_agree_is_fetched_and_one_answer_at_a_time() -> None
     assert fetched == [[second]]
 
 
-async def test_vectors_that_come_late_do_not_pile_up() -> None:
+async def test_vectors_that_come_late_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """More answers than may wait for theirs: the rest are found by the other tiers alone."""
+    monkeypatch.setattr(semantic_tier, "_MOST_WAITING", 64)
     house = CachedHouse()
     house.embedder.away = True
     questions = [f"What was Apple's revenue in {1950 + number}?" for number in range(100)]
@@ -74,4 +77,5 @@ async def test_vectors_that_come_late_do_not_pile_up() -> None:
     await house.settle()
     assert len(house.store.entries) == 100
     assert len(house.index.refs) == 64
+    assert house.counted("gateway_cache_errors_total", part="embedder") == 36
     assert house.counted("gateway_cache_part_seconds_count", part="embedder") == 0, "nobody waited for these"
