@@ -29,7 +29,7 @@ _GOES_ON = frozenset(
     }
 )
 _POINTS_BACK = frozenset({"this", "that", "those", "same", "former", "one", "it"})
-_CONTENT = frozenset({UNKNOWN, "synonyms", "entities", "metrics", "documents", "directions", "ask", "wish"})
+_CONTENT = frozenset({UNKNOWN, "synonyms", "idiom", "entities", "metrics", "documents", "directions", "ask", "wish"})
 _ABOUT_ONE_COMPANY = frozenset(
     {"what", "yes-no", "why", "when", "who", "where", "count", "how", "summarise", "explain"}
 )

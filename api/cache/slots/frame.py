@@ -88,7 +88,7 @@ class Frame:
             if self.kind(item) == "company"
             for place in range(item.start, item.end)
         ]
-        verbs = any(item.slot in ("synonyms", "carrier") for item in self.items)
+        verbs = any(item.slot in ("synonyms", "carrier", "idiom") for item in self.items)
         return verbs and bool(names) and all(word.text.isalpha() and word.raw[1:].islower() for word in names)
 
     @cached_property
@@ -152,7 +152,7 @@ class Frame:
     def has_loose_words(self) -> bool:
         """Whether a word is there that does not just describe a metric beside it: it may be a verb, or who did it."""
         return any(
-            item.slot in ("unknown", "synonyms") and not self.is_modifier(index)
+            item.slot in ("unknown", "synonyms", "idiom") and not self.is_modifier(index)
             for index, item in enumerate(self.items)
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from api.cache.slots.idioms_of_dates import DATES
 from api.cache.slots.idioms_of_deals import DEALS
+from api.cache.slots.idioms_of_events import DONE, EXPECTED, HIGH, SAID, STATES, STOCK, WHY
 from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.reading import Item
 from api.cache.slots.rewording import compiled, reworded
@@ -62,7 +63,7 @@ _PEOPLE = {
         ?who =owns|=holds d:max|d:most =stake|shares|stock in|of C
         ?who =owns|=holds d:max|d:most C =stake|shares|stock
     """,
-    "question:who synonyms:own D": """
+    "question:who idiom:own D": """
         ?who =owns D
         ?which|?what =company|=firm =owns D
         ?who is =owner of D
@@ -96,15 +97,20 @@ _PEOPLE = {
 # Wherever the company's name stands.
 _OFFICES = {"... C P ...b?": "... P of|at|for C ...b?"}
 _SUCCESSION = {
-    "question:who auxiliary:did synonyms:succeed C as ...": """
+    "question:who auxiliary:did idiom:succeed C as ...": """
         ?who replace|succeed C as ...
         ?who take =over from C as ...
     """,
-    "question:when auxiliary:did C synonyms:become D? P": """
+    "question:when auxiliary:did C idiom:become D? P": """
         ?when|?which-year did C become|acquire|begin as? D? P
     """,
 }
-_TABLES = (compiled(_OFFICES), compiled({**_PEOPLE, **_SUCCESSION, **DEALS, **DATES}))
+_TABLES = (
+    compiled({**_OFFICES, **STOCK}),
+    compiled(WHY),
+    compiled(HIGH),
+    compiled({**_PEOPLE, **_SUCCESSION, **DEALS, **DATES, **SAID, **EXPECTED, **STATES, **DONE}),
+)
 
 
 def in_plain_words(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:

@@ -53,7 +53,7 @@ DATES = {
         ?where is m:headquarters of C =located|=situated
         C m:headquarters =location
     """,
-    "question:what auxiliary:is C synonyms:listing-exchange": """
+    "question:what auxiliary:is C idiom:listing-exchange": """
         on? ?which|?what stock? =exchange is C stock|shares? list|trade|=listed on?
         on? ?which|?what stock? =exchange do C stock|shares? trade on?
         on? ?which|?what stock? =exchange is|do shares of C list|trade|=listed on?

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 # "Buys" is "acquires" only between companies and where nothing else is said: shares, chips and stakes are bought too.
 _ACQUISITIONS = {
-    "auxiliary:did C synonyms:acquire D": """
+    "auxiliary:did C idiom:acquire D": """
         did C acquire|d:buy D
         was|is D acquire|d:buy by C
         was|is D take =over by C
     """,
-    "question:when auxiliary:did C synonyms:acquire D": """
+    "question:when auxiliary:did C idiom:acquire D": """
         ?when|?which-year did C acquire|d:buy D
         ?when|?which-year was D acquire|d:buy by C
         ?when|?which-year was D take =over by C
@@ -18,12 +18,12 @@ _ACQUISITIONS = {
         ?when|?which-year did C' acquire|d:buy of D take|happen|occur =place?
         ?when|?which-year did acquire|d:buy of D by C take|happen|occur =place?
     """,
-    "question:why auxiliary:did C synonyms:acquire D": """
+    "question:why auxiliary:did C idiom:acquire D": """
         ?why did C acquire|d:buy D
         ?why was D acquire|d:buy by C
         ?why C' acquire|d:buy of D
     """,
-    "question:who auxiliary:did synonyms:acquire D": """
+    "question:who auxiliary:did idiom:acquire D": """
         ?who =acquired|=bought|=purchased D
         ?which|?what =company|=firm =acquired|=bought|=purchased D
         ?who was D acquire|d:buy by
@@ -33,7 +33,7 @@ _ACQUISITIONS = {
         by ?who was D take =over
         ?who was D take =over by
     """,
-    "question:what auxiliary:did C synonyms:acquired-companies": """
+    "question:what auxiliary:did C idiom:acquired-companies": """
         ?which|?what =companies|=firms did|have C acquire|d:buy
         ?which|?what =companies|=firms was acquire|d:buy by C
         ?which|?what =acquisitions did|have C make|complete
@@ -48,7 +48,7 @@ _ACQUISITIONS = {
         =companies|=firms acquire|d:buy by C
         C' =acquisitions
     """,
-    "question:how-much auxiliary:did C synonyms:buy-at-price D": """
+    "question:how-much auxiliary:did C idiom:buy-at-price D": """
         ?how-much|?what did C pay for D
         ?what soft|m:price|=sum did C pay for D
         ?how-much|?what did C pay|spend to acquire|d:buy D
@@ -73,7 +73,7 @@ _ACQUISITIONS = {
         ?how-much|?what did acquire|d:buy of D by C m:costs
         ?how-much|?what did acquire|d:buy of D m:costs C
     """,
-    "question:when auxiliary:did C synonyms:complete-acquisition D": """
+    "question:when auxiliary:did C idiom:complete-acquisition D": """
         ?when|?which-year did C complete|close its? acquire|d:buy of D
         ?when|?which-year did C complete|close its? D acquire|d:buy
         ?when|?which-year did C =finish acquire|d:buy D
@@ -81,7 +81,7 @@ _ACQUISITIONS = {
         ?when|?which-year was C' acquire|d:buy of D complete|close
         ?when|?which-year did C' acquire|d:buy of D close
     """,
-    "auxiliary:did C synonyms:complete-acquisition D": """
+    "auxiliary:did C idiom:complete-acquisition D": """
         did|have C complete|close its? acquire|d:buy of D
         was|have acquire|d:buy of D be? complete|close by C
         was|have C' acquire|d:buy of D be? complete|close
@@ -91,20 +91,20 @@ _ACQUISITIONS = {
 _STREET = "b:estimate|b:consensus|=expectations"
 _BEAT = "d:beat|d:exceed|d:top|d:outperform"
 _EXPECTATIONS = {
-    "auxiliary:did C M? synonyms:beat-consensus": f"""
+    "auxiliary:did C M? idiom:beat-consensus": f"""
         did C {_BEAT} analyst? {_STREET}
         did C M {_BEAT} analyst? {_STREET}
-        did C M =come in? d:above analyst? {_STREET}
+        did C M come_in d:above analyst? {_STREET}
         did C M any d:above analyst? {_STREET}
         did C {_BEAT} analyst? M {_STREET}
         did C {_BEAT} analyst? {_STREET} for|on M
         was C M d:above analyst? {_STREET}
         was C M d:higher|d:better than analyst? {_STREET}
     """,
-    "auxiliary:did C M? synonyms:miss-consensus": f"""
+    "auxiliary:did C M? idiom:miss-consensus": f"""
         did C d:miss analyst? {_STREET}
         did C M d:miss analyst? {_STREET}
-        did C M =come in? d:below analyst? {_STREET}
+        did C M come_in d:below analyst? {_STREET}
         did C M any d:below analyst? {_STREET}
         did C d:miss analyst? M {_STREET}
         did C d:miss analyst? {_STREET} for|on M

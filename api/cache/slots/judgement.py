@@ -206,6 +206,11 @@ def _unknown(frame: Frame, index: int) -> Part:
     return word(frame, index)
 
 
+def _idiom(frame: Frame, index: int) -> Part:
+    """What a whole question says in whatever words (idioms.py): the words are not looked at again."""
+    return Part("residual", frame.items[index].value)
+
+
 def _is_of_stock(frame: Frame) -> bool:
     """Share prices and buybacks are those of the stock anyway; a stock dividend is no dividend in cash."""
     return frame.metric_kinds == {"market"} or {item.value for item in frame.metrics} == {"buybacks"}
@@ -289,5 +294,6 @@ _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {
     "soft": _soft,
     "stop": _nothing,
     "synonyms": _synonym,
+    "idiom": _idiom,
     "unknown": _unknown,
 }

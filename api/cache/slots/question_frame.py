@@ -51,7 +51,7 @@ _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
 _BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
 _HEADS = frozenset({"unknown", "synonyms", "soft"})
 _CHANGES = frozenset({"up", "down", "change", "surge", "plunge", "improve", "worsen"})
-_VERBS = frozenset({"carrier", "unknown", "synonyms", "directions"})
+_VERBS = frozenset({"carrier", "unknown", "synonyms", "idiom", "directions"})
 _START_OF_YES_NO = frozenset({"auxiliary", "modal"})
 
 

@@ -5,6 +5,8 @@ A pattern is a row of atoms, one for each item of the question, and must fit all
 
     K, N, C, D  a known company, an unknown name, either of them, another one or a part of one; C' with a possessive
     M, P        a metric, an office
+    V, H        to rise or to fall, a form of is or do
+    T, A        a period, any item; T1, A1 where there are several
     ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
     !T          no item: there must be no period
@@ -18,7 +20,8 @@ becomes: the period's preposition says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -34,7 +37,19 @@ _PREFIXES = {
     "modal": "modal:",
 }
 _PLACES = {"geography": "G", "segment": "S", "index": "X"}
-_CLASSES = {"C": "[KN]", "C'": "[KN]'", "D": "[KNS]", "M": "m:[^/]*", "P": "m:(?:ceo|cfo|coo|cto|chair|president)"}
+_CLASSES = {
+    "C": "[KN]",
+    "C'": "[KN]'",
+    "D": "[KNS]",
+    "M": "m:[^/]*",
+    "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
+    "T": "T:[^/]*",
+    "A": "[^ /]*",
+    "H": "(?:is|was|do|did)",
+    # Stock up, as a retailer does, is not up.
+    "V": "d:(?:up(?!/up )|down|surge|plunge|recover)",
+}
+_PARTICULARS = frozenset({"periods", "entities", "numbers", "units", "currencies", "negations", "top_n"})
 _NAMES = "CDKN"
 # What is put in other words is short, and "..." takes long in what is not.
 _MAX_ITEMS = 40
@@ -72,10 +87,17 @@ def reworded(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon, rul
         # Among words that nobody knows a period must stay where it is: the deal of 2022 is not the revenue of 2022.
         used, rest = (whole, []) if rule.is_open else (row, aside)
         fit = rule.pattern.fullmatch(used.text)
-        if fit is not None and not (rule.undated and has_period):
-            made = _made(rule, fit, used)
+        if fit is None or (rule.undated and has_period):
+            continue
+        made = list(_made(rule, fit, used))
+        if _particulars(made) == _particulars(used.items):
             return [*made, *(item for item in rest if item.slot != "preposition" or "T" not in rule.becomes)]
     return list(items)
+
+
+def _particulars(items: Iterable[Item]) -> Counter[tuple[str, str]]:
+    """What no rewording may lose: without it the question would be another one."""
+    return Counter((item.slot, item.value) for item in items if item.slot in _PARTICULARS and item.value != "end-year")
 
 
 class _Row:
@@ -142,7 +164,7 @@ def _expression(atom: str) -> str:
 def _one(name: str) -> str:
     if name.startswith("="):
         return rf"[^ ]*/{re.escape(name[1:])}"
-    return f"{_CLASSES.get(name) or re.escape(name)}'?/[^ ]*"
+    return f"{_CLASSES.get(name.rstrip('0123456789')) or re.escape(name)}'?/[^ ]*"
 
 
 def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
@@ -152,7 +174,7 @@ def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
         name = place or ("N" if item.value.startswith(NAME) else "K")
         name += "'" if is_possessive(words[item.end - 1]) else ""
     elif item.slot == "periods":
-        name = item.value
+        name = item.value if item.value == "end-year" else f"T:{item.value}"
     elif item.slot in ("carrier", "imperative"):
         name = lexicon.lemma(texts)
     else:
@@ -164,11 +186,12 @@ def _made(rule: Rewording, fit: re.Match[str], row: _Row) -> Iterator[Item]:
     found = {_name(atom): row.at(fit.span(group)) for group, atom in enumerate(rule.atoms, 1)}
     kept = set(map(_name, rule.becomes))
     left_out = [item for atom, items in found.items() if atom not in kept for item in items]
-    place = next((item for item in left_out if item.slot not in _LITTLE), (*left_out, *row.items)[0])
+    place = next((item for item in reversed(left_out) if item.slot not in _LITTLE), (*left_out, *row.items)[0])
     for atom in rule.becomes:
         if _name(atom) in found:
             yield from found[_name(atom)]
         elif ":" in atom:
             slot, _, value = atom.partition(":")
-            at = next((item for item in left_out if item.slot == slot == "question"), place)
-            yield Item(at.start, at.end, slot, value)
+            asked = next((item for item in left_out if item.slot == slot == "question"), None)
+            # The last of several words: "make a profit" is profitable, and nothing that one makes.
+            yield Item(place.end - 1, place.end, slot, value) if asked is None else asked._replace(value=value)

@@ -39,8 +39,8 @@ _LETTERS = {
     "pronoun": {"its": "p", "it": "I"},
 }
 _SIGNS = {"periods": "t", "documents": "g", "article": "e", "modal": "M", "carrier": "v"}
-_VERBS = frozenset({"carrier", "imperative", "synonyms", "unknown", "directions"})
-_CONTENT = frozenset({"unknown", "synonyms", "basis", "metrics", "entities", "directions", "soft", "numbers"})
+_VERBS = frozenset({"carrier", "imperative", "idiom", "synonyms", "unknown", "directions"})
+_CONTENT = frozenset({"unknown", "idiom", "synonyms", "basis", "metrics", "entities", "directions", "soft", "numbers"})
 
 
 class _Sentence(NamedTuple):

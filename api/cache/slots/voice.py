@@ -62,7 +62,9 @@ def in_active_voice(parts: Sequence[Part], question_type: str, *, of_figures: bo
         parts = _with_owner_first(_with_rate_last(parts))
     if of_figures or question_type == "why":
         parts = _with_change_after_figure(parts)
-    active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures)
+    # The deal of 2022 that hurt revenue is not the deal that hurt the revenue of 2022.
+    has_event = any(part.value.endswith(NOUN) for part in parts)
+    active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures and not has_event)
     if question_type == "which" and active[:1] == [_COMPANY]:
         return "who", active[1:]
     return question_type, active

@@ -1,0 +1,158 @@
+"""What companies say, expect, reach and launch, and what moved their figures: tables of rewording.py."""
+
+from __future__ import annotations
+
+_AHEAD = "b:expected|=project|anticipate|predict"
+_LOOKING = "=expecting|=projecting|=forecasting|=anticipating|=predicting"
+_MAIN = "main|=primary|=principal|=chief"
+_CAUSES = "=drivers|=driver|=causes|=cause|=factors|=factor|=reasons|=reason"
+_SPEAKERS = "=management|=executives|=leadership"
+_CALL = "m:earnings-call|=call"
+_GOODS = "=products|=product|=models|=model|=vehicles|=vehicle|=services|=service"
+
+# The price of the stock is what falls when a stock falls.
+STOCK = {
+    "... C metrics:share-price V ...b?": """
+        ... C stock|shares to? V ...b?
+        ... shares of C to? V ...b?
+        ... V in|of C stock ...b?
+    """,
+    "?why is C metrics:share-price d:up ...b?": """
+        ?why is C stock|shares d:up ...b?
+    """,
+}
+WHY = {
+    "question:why auxiliary:did ... ...b": """
+        ?what =led ... to ...b
+    """,
+    "question:why is|was ... ...b?": f"""
+        ?what is|was ... =driven|=caused by ...b?
+        ?what is|was ... because ...b?
+        ?what is|was =responsible for ... ...b?
+        ?what is|was {_MAIN} {_CAUSES} of|=behind|in|for ... ...b?
+        ?what is|was {_MAIN} ?why ... ...b?
+    """,
+    "question:why A1 ... ...b?": f"""
+        {_MAIN} ?why A1 ... ...b?
+    """,
+}
+_DEGREE = "=high|=low|=strong|=weak|=large|=small"
+HIGH = {
+    f"question:why is|was C {_DEGREE} ...m ...t?": f"""
+        ?why is|was C ...m so? {_DEGREE} ...t?
+    """,
+    f"?why C {_DEGREE} ...m ...t?": f"""
+        ?why C ...m so? {_DEGREE} ...t?
+        ?why C ...m to be so? {_DEGREE} ...t?
+    """,
+    f"question:why auxiliary:was C {_DEGREE} ...m": f"""
+        ?why did C have =such? {_DEGREE} ...m
+    """,
+}
+SAID = {
+    "question:what auxiliary:did C idiom:say-about ... metrics:earnings-call T1? T2?": f"""
+        ?what did C {_SPEAKERS}? say about ... on|in|during its? T1? {_CALL} T2?
+        ?what did {_SPEAKERS} say about ... on|in|during C' T1? {_CALL} T2?
+        ?what =comments|=commentary did C {_SPEAKERS}? make|give|provide about|on ... on|in|during its? T1? {_CALL} T2?
+        ?what was C {_SPEAKERS}? =comments|=commentary about|on ... on|in|during its? T1? {_CALL} T2?
+        ?what was say about ... on|in|during C' T1? {_CALL} T2?
+        on|in|during its? T1? {_CALL} T2? ?what did C {_SPEAKERS}? say about ...
+        on|in|during C' T1? {_CALL} T2? ?what did {_SPEAKERS} say about ...
+    """,
+    "question:what auxiliary:did C idiom:say-about ...": f"""
+        ?what did C {_SPEAKERS}? say about ...
+        ?what =comments|=commentary did C {_SPEAKERS}? make|give|provide about|on ...
+        ?what was C {_SPEAKERS}? =comments|=commentary about|on ...
+    """,
+}
+EXPECTED = {
+    "question:what do|did C basis:guidance A1? A2? M T": f"""
+        ?what|?how-much|?how-many A1? A2? M do|did C {_AHEAD}
+        ?what|?how-much|?how-many A1? A2? M do|did C {_AHEAD} to generate|earn|report|make|post|achieve|deliver
+        ?what do|did C {_AHEAD} its? A1? A2? M to be
+        ?what do|did C {_AHEAD} for? its? A1? A2? M
+        ?how-much|?what do|did C {_AHEAD} to spend|invest on|in A1? A2? M
+    """,
+    # Not what it is expected to do, by others.
+    "question:what is C basis:guidance A1? A2? M T": f"""
+        ?what|?how-much|?how-many A1? A2? M is C {_LOOKING}
+        ?what|?how-much|?how-many A1? A2? M is C {_LOOKING} to generate|earn|report|make|post|achieve|deliver
+        ?what is C {_LOOKING} for? its? A1? A2? M
+    """,
+    "question:what do|did C basis:guidance A1? A2? M": """
+        ?what|?how-much A1? A2? M do|did C b:forecast
+        ?what do|did C b:forecast for? its? A1? A2? M
+    """,
+    "question:what C basis:guidance A1? A2? M": """
+        ?what is|was C' A1? A2? M b:forecast
+        ?what is|was C' b:forecast for A1? A2? M
+    """,
+    "question:what C basis:guidance A1 A2? T": f"""
+        ?what do C {_AHEAD} for its? A1 A2?
+    """,
+    "question:what C basis:guidance A1 A2?": """
+        ?what is b:guidance for C' A1 A2?
+        ?what is C' A1 A2? b:guidance
+    """,
+    "did|have C directions:cut A1? A2? b:guidance": """
+        did|have C d:cut|d:lower|d:down its? A1? A2? b:guidance
+    """,
+    "auxiliary:did C directions:cut A1? A2? b:guidance": """
+        was C' A1? A2? b:guidance d:cut
+    """,
+    "did|have C directions:raise A1? A2? b:guidance": """
+        did|have C d:raise|d:up its? A1? A2? b:guidance
+    """,
+    "auxiliary:did C directions:raise A1? A2? b:guidance": """
+        was C' A1? A2? b:guidance d:raise|=increased
+    """,
+    "did|have C directions:meet A1? A2? A3? target": """
+        did|have C d:meet|=hit|achieve|=reach|=reached its? A1? A2? A3? target
+    """,
+    "auxiliary:did C directions:meet A1? A2? A3? target": """
+        was C' A1? A2? A3? target d:meet|=hit|achieve|=reached
+    """,
+}
+STATES = {
+    "H C idiom:profitable": """
+        H C earn|generate|report|post|record|achieve m:profit
+        H C profitable
+    """,
+    "H C metrics:dividend": """
+        H C stock? pay|offer =any? m:dividend
+        H C pay its? m:shareholders m:dividend
+        H C pay m:dividend to its? m:shareholders
+    """,
+    "auxiliary:do C metrics:dividend": """
+        is C m:dividend =payer
+        is C m:dividend pay stock|company
+    """,
+    "auxiliary:did C =ever ...": "have C =ever ...",
+}
+DONE = {
+    f"question:which {_GOODS} auxiliary:did C idiom:launch": f"""
+        ?which|?what =new? {_GOODS} did C launch|introduce|release
+        ?which|?what =new? {_GOODS} was launch|introduce|release by C
+        list|?list? =new? {_GOODS} launch|introduce|release by C
+    """,
+    "question:which A1 auxiliary:do C idiom:own": """
+        ?which|?what A1 do C own
+        list|?list =all? A1 =owned by C
+    """,
+    "question:which A1 auxiliary:do C directions:sell": """
+        ?which|?what A1 do C d:sell
+        list|?list =all? A1 =sold by C
+    """,
+    "question:when auxiliary:did C idiom:spin-off D": """
+        ?when|?which-year did C spin-off D
+        ?when|?which-year was D spin-off from|by C
+        ?when|?which-year was C' spin-off of D
+        ?when|?which-year did C' spin-off of D take =place
+    """,
+    "did|have C directions:sell =any? m:assets": """
+        did|have C divest =any? m:assets
+    """,
+    "auxiliary:did C directions:sell =any? m:assets": """
+        was =any? m:assets divest by C
+    """,
+}
