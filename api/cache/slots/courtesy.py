@@ -114,7 +114,10 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-_AROUND_A_QUESTION = _pattern(rf"(?:{_AROUND}{_GAP})+(?={_CLAUSE}|{_DIRECT}|{_ASKING}\b)")
+_AN_ORDER = rf"(?:{_WOULD_YOU})(?=(?:define|explain|summari[sz]e|describe|compare|calculate)\b)"
+_AROUND_A_QUESTION = _pattern(
+    rf"(?:(?:{_AROUND}{_GAP})+(?:{_AN_ORDER})?|{_AN_ORDER})(?={_CLAUSE}|{_DIRECT}|{_ASKING}\b)"
+)
 _BEFORE_A_CLAUSE = _pattern(rf"(?:(?:{_ASKING}|{_PLEASE}){_GAP})+(?={_CLAUSE})(?!how\s+to\b|.*\b(?:he|she)\b)")
 _BEFORE_WHETHER = _pattern(rf"(?:(?:{_WOULD_YOU})?{_TELL}|{_I_WISH}|{_KNOWING}){_GAP}(?:if|whether)\s+(?=\w)")
 _BEFORE_A_FIGURE = _pattern(

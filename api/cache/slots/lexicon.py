@@ -16,7 +16,7 @@ from api.cache.slots.word_forms import singular, verb_forms
 
 _FOLDER = Path(__file__).parent / "lexicon"
 # What says something about entries and is none.
-_LISTS = frozenset({"ticker_words", "calendar_years", DEEDS})
+_LISTS = frozenset({"ticker_words", "calendar_years", "terms", DEEDS})
 _COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+", re.ASCII)
 
 
@@ -103,6 +103,7 @@ class Lexicon:
         ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
         calendar_years = [entry for file in files for entry in file.names if entry.section == "calendar_years"]
         self.calendar_years = frozenset(entry.name for entry in calendar_years)
+        self.terms = frozenset(entry.name for file in files for entry in file.names if entry.section == "terms")
         problems = [
             problem
             for file in files

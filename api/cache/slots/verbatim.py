@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from api.cache.slots.context import is_personal, stands_alone
+from api.cache.slots.definitions import defined_term
 from api.cache.slots.figures import values
 from api.cache.slots.frame import Frame
 from api.cache.slots.freshness import depends_on_the_day
@@ -26,8 +27,14 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         for item in frame.items
         if item.slot in _RECOGNISED
     ]
+    words = in_direct_order(_words(frame)) if frame.is_indirect else _words(frame)
+    on_the_day = depends_on_the_day(frame, relative=relative)
+    term = None if frame.has_known_company else defined_term(words, frame.lexicon.terms, depends_on_the_day=on_the_day)
+    if term is not None:
+        return Slots(question_type="define", ordered=True, residual=term, problems=problems)
     return Slots(
-        question_type=frame.question_type,
+        # "What a bond is" and "what is a bond": what is asked for, the words say.
+        question_type="what" if words[:1] == ["what"] and frame.is_indirect else frame.question_type,
         entities=values(known, "entities"),
         metrics=values(known, "metrics"),
         periods=values(known, "periods"),
@@ -36,10 +43,10 @@ def verbatim_slots(frame: Frame, *, problems: tuple[str, ...], relative: bool) -
         currencies=values(known, "currencies"),
         negations=values(known, "negations"),
         ordered=True,
-        residual=tuple(in_direct_order(_words(frame)) if frame.is_indirect else _words(frame)),
+        residual=tuple(words),
         problems=problems,
         in_domain=bool(frame.metrics or frame.companies),
-        volatile=depends_on_the_day(frame, relative=relative),
+        volatile=on_the_day,
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
