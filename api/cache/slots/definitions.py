@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-_TERM = r"(?P<the_term>the (?:term|word|phrase|expression|concept(?: of)?) )?(?P<article>an? )?(?P<term>[a-z-]+(?: [a-z-]+){0,4})"
+_WORDS = r"(?P<term>[a-z-]+(?: [a-z-]+){0,4})"
+_TERM = rf"(?:the (?:term|word|phrase|expression|concept(?: of)?) )?(?P<article>an? )?{_WORDS}"
 _ASKED = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -18,20 +19,23 @@ _ASKED = [
         rf"what {_TERM} means",
         rf"define {_TERM}",
         rf"explain (?=the (?:term|concept) ){_TERM}",
-        r"(?P<the_term>)(?P<article>)(?P<term>[a-z-]+(?: [a-z-]+){0,4}) (?:definition|meaning|defined)",
+        rf"(?P<article>){_WORDS} (?:definition|meaning|defined)",
     )
 ]
 _WHAT_IS = re.compile(r"what is (?:(?P<article>an? )|(?P<the>the ))?(?P<term>[a-z-]+(?: [a-z-]+){0,4})", re.IGNORECASE)
 # Of one word, or without an article, only such words are terms: not "what is new", "what is iron".
-_ABSTRACT = ("tion", "sion", "ment", "ity", "ism", "ness", "ance", "ence", "cy", "age", "ics", "ship", "sis")
+_ABSTRACT = ("tion", "sion", "ment", "ity", "ism", "ness", "ance", "ence", "cy", "erage", "trage", "ics", "ship", "sis")
 _ACTIVITIES = (*_ABSTRACT, "ing")
 _JOINTS = frozenset({"of", "and", "to", "on"})
 # Words of questions that ask for more than a meaning.
 _NOT_IN_TERMS = frozenset(
-    """the this that these those it its they them there here i you he she we me my your our his her us is are was were be
-    been being do does did has have had can could will would should may might must what who when where why how which in at
-    for from with by than like if as about worth called used made done going wrong next new up out happening next now today
-    tonight mean means meant not no or but so one best first last most more less other another good bad right true""".split()  # noqa: SIM905 -- a list of words reads best as text
+    """
+    the this that these those it its they them there here i you he she we me my your our his her us is are was
+    were be been being do does did has have had can could will would should may might must what who when where
+    why how which in at for from with by than like if as about worth called used made done going wrong next
+    new up out happening now today tonight mean means meant not no or but so one best first last most more
+    less other another good bad right true
+    """.split()  # noqa: SIM905 -- a list of words reads best as text
 )
 # After somebody's name: "the Sharpe ratio" is a term, "the exchange ratio" somebody's figure.
 _NAMED_AFTER = frozenset(
