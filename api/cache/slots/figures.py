@@ -29,7 +29,7 @@ _MOVES = SUPERLATIVES | {
 _WITHIN_A_YEAR = frozenset({"quarterly", "half-yearly", "monthly", "weekly", "daily", "qoq", "mom", "trailing"})
 _GROWS = frozenset({"up", "down", "change"})
 # What is the total of itself.
-_SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits"})
+_SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits", "ceo-compensation"})
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
 _FIGURES = frozenset({"flow", "expense", "ratio", "balance", "market", "count"})
 _RELATIONS = frozenset({"attribute", "person"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from api.cache.slots.idioms_of_amounts import AMOUNTS
 from api.cache.slots.idioms_of_dates import DATES
 from api.cache.slots.idioms_of_deals import DEALS
 from api.cache.slots.idioms_of_events import DONE, EXPECTED, HIGH, SAID, STATES, STOCK, WHY
@@ -109,6 +110,7 @@ _TABLES = (
     compiled({**_OFFICES, **STOCK}),
     compiled(WHY),
     compiled(HIGH),
+    compiled(AMOUNTS),
     compiled({**_PEOPLE, **_SUCCESSION, **DEALS, **DATES, **SAID, **EXPECTED, **STATES, **DONE}),
 )
 

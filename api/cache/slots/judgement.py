@@ -200,8 +200,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
 
 
 def _unknown(frame: Frame, index: int) -> Part:
-    """ "Vehicle production" is the production of vehicles."""
-    if frame.is_plain and frame.is_modifier(index):
+    """ "Vehicle production" is the production of vehicles, and counted things are several in any case."""
+    if frame.question_type == "count" or (frame.is_plain and frame.is_modifier(index)):
         return Part("residual", frame.text(frame.items[index]))
     return word(frame, index)
 

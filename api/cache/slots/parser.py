@@ -12,6 +12,7 @@ from api.cache.slots.asked_amounts import with_amounts
 from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.changes import with_changes
 from api.cache.slots.compounds import with_compounds
+from api.cache.slots.counts import with_counts
 from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
@@ -84,6 +85,7 @@ class SlotParser:
         frame = Frame(reading.words, items, self._lexicon, question.indirect)
         frame = replace(frame, items=with_changes(frame))
         frame = replace(frame, items=in_usual_order(frame))
+        frame = replace(frame, items=with_counts(frame))
         has_odd_signs = _ODD_SIGNS.search(question.text.strip().rstrip("?")) is not None
         by_figures = asks_for_figures(frame) and (frame.has_known_company or not has_odd_signs)
         if figures_only and not (by_figures and frame.metrics):

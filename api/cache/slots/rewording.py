@@ -119,8 +119,8 @@ def _apart(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     bare: list[Item] = []
     aside: list[Item] = []
     for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else None
-        is_of_period = following is not None and following.slot == "periods" and item.value in _OF_PERIOD
+        following = _after_article(items, index)
+        is_of_period = following is not None and following.slot == "periods" and item.value in (*_OF_PERIOD, "the")
         joins = is_of_period or (item.value == "and" and _is_between_periods(items, index))
         is_period = item.slot == "periods" and item.value != "end-year"
         is_aside = joins or is_period or (item.slot, item.value) == ("basis", "current")
@@ -129,6 +129,11 @@ def _apart(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     if several and not any(item.value == "and" for item in aside):
         return list(items), []
     return bare, aside
+
+
+def _after_article(items: Sequence[Item], index: int) -> Item | None:
+    rest = [item for item in items[index + 1 : index + 3] if item.slot != "article"]
+    return rest[0] if rest else None
 
 
 def _is_between_periods(items: Sequence[Item], index: int) -> bool:
