@@ -48,9 +48,9 @@ def _in_order(frame: Frame, after: Sequence[Item]) -> tuple[Item | None, Item, l
     """The verb, the owner and the rest of "does it operate …" and "operated by it …"."""
     if len(after) > 1 and frame.kind(after[0]) == "company" and _has(frame, after[1]):
         return after[1], after[0], list(after[2:])
-    if len(after) > 2 and (after[1].slot, after[1].value) == ("preposition", "by") and after[0].value == "run":
-        if frame.kind(after[2]) == "company":
-            return after[0], after[2], list(after[3:])
+    is_by = len(after) > 2 and (after[1].slot, after[1].value) == ("preposition", "by")
+    if is_by and after[0].value == "run" and frame.kind(after[2]) == "company":
+        return after[0], after[2], list(after[3:])
     return None, frame.items[0], []
 
 
