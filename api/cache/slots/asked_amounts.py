@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.slots.deeds import with_deeds, without_parts
+from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.moves import with_moves
-from api.cache.slots.reading import Item
 
 
 def with_amounts(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:

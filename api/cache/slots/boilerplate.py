@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.cache.slots.reading import Item
+from api.cache.slots.items import Item
 
 # "Could you" is boilerplate before these; elsewhere it may be the question: "could you freeze milk?"
 _AFTER_COULD_YOU = frozenset({"ask", "question"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import Item
 from api.cache.slots.parts import Part
-from api.cache.slots.reading import Item
 
 _FIGURES = frozenset({"flow", "ratio", "balance", "count", "expense"})
 _CARRIED_BY = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import Item
 from api.cache.slots.question_frame import COMPARISONS
-from api.cache.slots.reading import Item
 
 _CHANGES = frozenset({"develop", "developed", "evolve", "evolved", "trend", "trended", "move", "moved"})
 _CHANGE_OF = frozenset({"trend", "evolution", "development"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from api.cache.slots.reading import UNKNOWN, Item
+from api.cache.slots.items import UNKNOWN, Item
 
 _PER_SHARE = {
     ("dividend", "per-share"): "dividend-per-share",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import UNKNOWN, Item
 from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
-from api.cache.slots.reading import UNKNOWN, Item
 
 _GOES_ON = frozenset(
     {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from api.cache.slots.items import NAME, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Word
-from api.cache.slots.reading import NAME, Item, is_possessive
 from api.cache.slots.word_forms import singular
 
 _FRONT = frozenset({"periods", "preposition", "basis", "article"})

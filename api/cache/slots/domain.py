@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from api.cache.slots.context import is_definition
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import UNKNOWN, Item, is_possessive
 from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
-from api.cache.slots.reading import UNKNOWN, Item, is_possessive
 
 _OF_A_DEFINITION = frozenset(
     {"metrics", "question", "auxiliary", "modal", "article", "basis", "preposition", "connective", "soft"}

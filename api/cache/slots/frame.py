@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from api.cache.slots.items import NAME, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.question_frame import COMPARATIVES, PLAIN, question_type
-from api.cache.slots.reading import NAME, Item, is_possessive
 
 SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
 MOVES = frozenset({"up", "down"})

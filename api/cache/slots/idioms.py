@@ -12,8 +12,8 @@ from api.cache.slots.idioms_of_amounts import AMOUNTS
 from api.cache.slots.idioms_of_dates import DATES
 from api.cache.slots.idioms_of_deals import DEALS
 from api.cache.slots.idioms_of_events import DONE, EXPECTED, HIGH, SAID, STATES, STOCK, WHY
+from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon, Word
-from api.cache.slots.reading import Item
 from api.cache.slots.rewording import compiled, reworded
 
 _PEOPLE = {

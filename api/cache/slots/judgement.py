@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from api.cache.slots.carriers import carrier
 from api.cache.slots.frame import MOVES, Frame
+from api.cache.slots.items import NAME
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.question_frame import COMPARISONS
-from api.cache.slots.reading import NAME
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon, Word
-from api.cache.slots.reading import Item
 
 _MOVES = frozenset({"up", "down", "change", "surge", "plunge", "expand", "contract", "improve", "worsen", "recover"})
 _ASKED = frozenset({"how-much", "how-fast", "what", "how"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from api.cache.slots.carriers import carrier
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import Item
 from api.cache.slots.parts import Part, word
-from api.cache.slots.reading import Item
 
 _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of", "within"})
 _OF_METRIC = frozenset({"of", "in", "for", "as"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from api.cache.slots.reading import Item
+from api.cache.slots.items import Item
 
 YES_NO = "yes-no"
 COMPARATIVES = frozenset(

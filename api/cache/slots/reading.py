@@ -6,33 +6,19 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from api.cache.slots.items import AFTER_A_NAME, NAME, UNKNOWN, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Match, Word, Written, read_words
+from api.cache.slots.names import with_names, with_names_in_small_letters
 from api.cache.slots.periods import find_periods
 from api.cache.slots.quantities import find_quantities
 from api.cache.slots.tokens import tokenize
 from api.cache.slots.types import Span, Token
 
-UNKNOWN = "unknown"
-NAME = "name:"
-"""What the value of an unknown name begins with."""
+__all__ = ["NAME", "UNKNOWN", "Item", "Reading", "is_possessive", "read"]
 
 # Whose spelling shows whether the question uses capitals as English does.
 _ORDINARY = frozenset({"question", "article", "auxiliary", "modal", "preposition", "connective", "carrier", "metrics"})
-_LEGAL_FORMS = frozenset(
-    {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
-)
-_AFTER_A_NAME = frozenset({"metrics", "entities", "periods", "basis"})
-_IN_NAMES = frozenset({"basis", "numbers", "directions", "soft", "synonyms", "negations"})
 _STOCK = frozenset({"stock", "share", "shares"})
-
-
-class Item(NamedTuple):
-    """Words `start` to `end` (exclusive). `slot`: a field of Slots, a category of the grammar, or UNKNOWN."""
-
-    start: int
-    end: int
-    slot: str
-    value: str
 
 
 class Reading(NamedTuple):
@@ -65,14 +51,10 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     unknown = [Item(index, index + 1, UNKNOWN, word.text) for index, word in enumerate(words) if index not in owned]
     items = sorted([*chosen, *unknown])
     if capitals is Capitals.SENTENCE:
-        items = _with_names(items, words)
+        items = with_names(items, words)
     elif capitals is Capitals.NONE and not any(item.slot == "entities" for item in items):
-        items = _with_names_in_small_letters(items, words)
+        items = with_names_in_small_letters(items, words)
     return Reading(words, items, problems, relative)
-
-
-def is_possessive(word: Word) -> bool:
-    return word.raw.endswith(("'s", "'S", "'"))
 
 
 def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
@@ -96,7 +78,7 @@ def _well_written(matches: Sequence[Match], words: Sequence[Word], capitals: Cap
     """Those that may be what they seem, and the problems: what could be a name or not, as far as one can see."""
     good: list[Match] = []
     doubtful: list[Match] = []
-    heads = {match.start for match in matches if match.phrase.slot in _AFTER_A_NAME}
+    heads = {match.start for match in matches if match.phrase.slot in AFTER_A_NAME}
     joined = {match.start for match in matches if match.phrase.slot == "connective"}
     companies = {match.phrase.value for match in matches if match.phrase.slot == "entities"}
     for match in matches:
@@ -185,90 +167,3 @@ def _longest(matches: Sequence[Match], spans: Sequence[Item], words: Sequence[Wo
             owned.update(span)
             chosen.append(item)
     return chosen
-
-
-def _with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
-    """Runs of capitalised unknown words are names; one that touches a known name makes another name of both."""
-    found: list[Item] = []
-    for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else None
-        if not _may_name(item, words, following):
-            found.append(item)
-            continue
-        before = found[-1] if found else None
-        if before is not None and _continues_name(before, item, words):
-            if item.value in _LEGAL_FORMS or (item.slot, before.slot) == ("entities", "entities"):
-                kept = item if item.slot == "entities" else Item(item.start, item.end, "legal-form", item.value)
-                found.append(kept)
-            else:
-                found[-1] = _named(before.start, item.end, words)
-        elif item.slot == "entities" or item.value in _LEGAL_FORMS:
-            found.append(item)
-        else:
-            found.append(_named(item.start, item.end, words))
-    return found
-
-
-def _with_names_in_small_letters(items: list[Item], words: Sequence[Word]) -> list[Item]:
-    """In "what was northwind robotics' revenue" the unknown words must be the name of what has it."""
-    found: list[Item] = []
-    for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else None
-        if item.slot != UNKNOWN:
-            found.append(item)
-        elif found and found[-1].slot == UNKNOWN and not is_possessive(words[found[-1].start]):
-            found[-1] = Item(found[-1].start, item.end, UNKNOWN, f"{found[-1].value} {item.value}")
-        else:
-            found.append(item)
-        if found[-1].slot == UNKNOWN and _has_a_figure(found, following, words):
-            found[-1] = _named(found[-1].start, found[-1].end, words)
-    return [single for item in found for single in _apart(item, words)]
-
-
-def _has_a_figure(found: Sequence[Item], following: Item | None, words: Sequence[Word]) -> bool:
-    run = found[-1]
-    if following is not None and following.slot in ("metrics", "basis") and run.start == 0:
-        return True
-    if is_possessive(words[run.end - 1]):
-        return True
-    before = found[-2] if len(found) > 1 else None
-    ends = following is None or following.slot in ("preposition", "periods")
-    return ends and before is not None and (before.slot, before.value) in {("preposition", "of"), ("preposition", "at")}
-
-
-def _apart(item: Item, words: Sequence[Word]) -> Sequence[Item]:
-    if item.slot != UNKNOWN or item.end - item.start == 1:
-        return (item,)
-    return [Item(index, index + 1, UNKNOWN, words[index].text) for index in range(item.start, item.end)]
-
-
-def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool:
-    if item.slot == "entities":
-        return True
-    word = words[item.start]
-    if item.slot in _IN_NAMES and item.end - item.start == 1:
-        # "First Republic", "General Atlantic", "Just Eat"
-        beside = following is not None and _is_capitalised(following, words)
-        return beside and word.raw[:1].isupper() and not word.raw.isupper()
-    if item.slot != UNKNOWN:
-        return False
-    if item.value in _LEGAL_FORMS:
-        return True
-    if not any(map(str.isupper, word.raw)):
-        return False
-    if item.start > 0 or is_possessive(word):
-        return True
-    # Every question begins with a capital: there it says nothing unless what follows goes with a name.
-    return following is not None and (following.slot in _AFTER_A_NAME or _is_capitalised(following, words))
-
-
-def _is_capitalised(item: Item, words: Sequence[Word]) -> bool:
-    return item.slot == UNKNOWN and words[item.start].raw[:1].isupper()
-
-
-def _continues_name(before: Item, item: Item, words: Sequence[Word]) -> bool:
-    return before.slot == "entities" and before.end == item.start and not is_possessive(words[before.end - 1])
-
-
-def _named(start: int, end: int, words: Sequence[Word]) -> Item:
-    return Item(start, end, "entities", NAME + " ".join(word.text for word in words[start:end]))

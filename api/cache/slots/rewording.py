@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from api.cache.slots.items import NAME, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Word
-from api.cache.slots.reading import NAME, Item, is_possessive
 
 _PREFIXES = {
     "metrics": "m:",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon
-from api.cache.slots.reading import Item
 
 _BASIS = re.compile(r"(?:FY|CY)(?=\d{4})")
 _SIX_MONTHS = re.compile(r"6M-((?:FY|CY)?\d{4})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from api.cache.slots.frame import Frame
-from api.cache.slots.reading import NAME
+from api.cache.slots.items import NAME
 
 _SHARES = frozenset({"share", "percentage", "percent", "%", "portion", "proportion", "fraction"})
 _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of"})

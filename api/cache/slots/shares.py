@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.cache.slots.frame import Frame
+from api.cache.slots.items import NAME
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
-from api.cache.slots.reading import NAME
 from api.cache.slots.share_signs import Signs, read_signs
 from api.cache.slots.tense import tense_and_mood
 

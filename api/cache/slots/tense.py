@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.cache.slots.frame import Frame
-from api.cache.slots.reading import Item
+from api.cache.slots.items import Item
 
 _PAST = frozenset({"was", "did", "had"})
 # "What caused", "what is causing", "what causes": the question's own words tell the time.

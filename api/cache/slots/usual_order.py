@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from api.cache.slots.carriers import kinds_carried
 from api.cache.slots.frame import Frame
-from api.cache.slots.reading import NAME, Item
+from api.cache.slots.items import NAME, Item
 
 _FIGURES = frozenset({"flow", "expense", "ratio", "balance", "count", "market", "payment"})
 # What a thing has, and nobody does to it: "the rate of Costco" is Costco's rate, "the attack of Costco" not its attack.
