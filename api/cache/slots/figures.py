@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from api.cache.slots.comparisons import is_higher, with_both_periods, with_year_before
 from api.cache.slots.context import is_definition, is_personal, stands_alone
@@ -13,6 +14,8 @@ from api.cache.slots.growth_periods import with_usual_comparison
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
+from api.cache.slots.rankings import QUESTION_TYPE as RANKING
+from api.cache.slots.rankings import ranked_parts
 from api.cache.slots.shares import QUESTION_TYPE as SHARE
 from api.cache.slots.shares import share_parts
 from api.cache.slots.tense import tense_and_mood
@@ -40,22 +43,10 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
     judged = with_usual_comparison(list(_judged(frame)), frame.metric_kinds)
     question_type = "define" if is_definition(frame) else frame.question_type
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
-    if question_type in COMPARISONS:
-        parts = with_both_periods(parts, _text_of_periods(frame)) if len(frame.companies) == 1 else parts
-    else:
-        parts = with_year_before(parts)
-    ordered = not _order_is_free(frame, parts, question_type)
-    basis = {*tense_and_mood(frame)}
-    shared = share_parts(frame)
-    if shared is not None:
-        question_type, basis, ordered = SHARE, shared.basis, True
-        judged = parts = shared.parts
-    elif (higher := is_higher(parts, question_type)) is not None:
-        parts, ordered = higher, True
-    elif ordered:
-        question_type, parts = in_active_voice(parts, question_type, of_figures=_is_of_figures(frame))
+    read = _read(frame, parts, question_type)
+    parts = read.parts
     return Slots(
-        question_type=question_type,
+        question_type=read.question_type,
         entities=values(parts, "entities"),
         metrics=values(parts, "metrics"),
         periods=values(parts, "periods"),
@@ -64,17 +55,50 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         currencies=values(parts, "currencies"),
         directions=values(parts, "directions"),
         negations=values(parts, "negations"),
-        basis=tuple(sorted({*values(parts, "basis"), *basis})),
+        basis=tuple(sorted({*values(parts, "basis"), *read.basis})),
         top_n=" ".join(values(parts, "top_n")) or None,
-        ordered=ordered,
-        residual=sentence(parts) if ordered else _words(parts, question_type),
-        soft=tuple(sorted(part.value for part in judged if part.slot == "soft")),
+        ordered=read.ordered,
+        residual=sentence(parts) if read.ordered else _words(parts, read.question_type),
+        soft=tuple(sorted(part.value for part in judged if part.slot == "soft" and read.has_soft)),
         problems=tuple(problems),
         in_domain=True,
         volatile=depends_on_the_day(frame, relative=relative),
         personal=is_personal(frame.items),
         standalone=stands_alone(frame),
     )
+
+
+class _Read(NamedTuple):
+    """A question in one form, whichever of its forms it had."""
+
+    question_type: str
+    parts: list[Part]
+    ordered: bool
+    basis: set[str]
+    """Tense and mood."""
+    has_soft: bool = True
+    """Whether words that say little count for something."""
+
+
+def _read(frame: Frame, parts: list[Part], question_type: str) -> _Read:
+    basis = {*tense_and_mood(frame)}
+    ranked = ranked_parts(frame)
+    if ranked is not None:
+        return _Read(RANKING, ranked, ordered=False, basis=basis)
+    shared = share_parts(frame)
+    if shared is not None:
+        return _Read(SHARE, shared.parts, ordered=True, basis=shared.basis, has_soft=False)
+    if question_type in COMPARISONS:
+        parts = with_both_periods(parts, _text_of_periods(frame)) if len(frame.companies) == 1 else parts
+    else:
+        parts = with_year_before(parts)
+    higher = is_higher(parts, question_type)
+    if higher is not None:
+        return _Read(question_type, higher, ordered=True, basis=basis)
+    if _order_is_free(frame, parts, question_type):
+        return _Read(question_type, parts, ordered=False, basis=basis)
+    question_type, parts = in_active_voice(parts, question_type, of_figures=_is_of_figures(frame))
+    return _Read(question_type, parts, ordered=True, basis=basis)
 
 
 def _text_of_periods(frame: Frame) -> str:

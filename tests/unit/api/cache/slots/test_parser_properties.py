@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from api.cache.agreement import agreement
@@ -64,6 +64,8 @@ def test_another_value_of_one_slot_is_another_question(
     template: str, filling: dict[str, str], slot: str, data: st.DataObject
 ) -> None:
     other_value = data.draw(st.sampled_from([value for value in SLOTS[slot] if value != filling[slot]]))
+    # The fiscal year of some companies is the calendar year.
+    assume({filling[slot], other_value} != {"FY2023", "2023"})
     one, other = (PARSER.parse(template.format(**values)) for values in (filling, {**filling, slot: other_value}))
     assert not agreement(one, other).agrees
     assert canonical_form(one) is None or canonical_form(one) != canonical_form(other)
