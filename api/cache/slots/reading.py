@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from api.cache.slots.items import AFTER_A_NAME, NAME, UNKNOWN, Item, is_possessive
+from api.cache.slots.letters import is_letter_for_a_company
 from api.cache.slots.lexicon import Lexicon, Match, Word, Written, read_words
 from api.cache.slots.names import with_names, with_names_in_small_letters
 from api.cache.slots.periods import find_periods
@@ -82,6 +83,9 @@ def _well_written(matches: Sequence[Match], words: Sequence[Word], capitals: Cap
     joined = {match.start for match in matches if match.phrase.slot == "connective"}
     companies = {match.phrase.value for match in matches if match.phrase.slot == "entities"}
     for match in matches:
+        is_letter = match.phrase.written is Written.IN_CAPITALS and len(words[match.start].text) == 1
+        if is_letter and not is_letter_for_a_company(match, words, matches):
+            continue
         has_digit = match.end < len(words) and any(map(str.isdigit, words[match.end].text))
         at_head = match.start > 0 or has_digit or match.end in joined or (len(companies) == 1 and match.end in heads)
         judged = _is_well_written(match, words, capitals, may_begin=at_head)
@@ -109,7 +113,7 @@ def _is_well_written(match: Match, words: Sequence[Word], capitals: Capitals, *,
             return False
         if capitals is Capitals.SHOUTING:
             return None
-        return len(here[0].text) > 1 or here[0].raw.startswith("$") or is_possessive(here[0])
+        return True
     if is_possessive(here[-1]) or _is_acronym(here[0].raw, capitals):
         return True
     if not all(word.raw[:1].isupper() for word in here):

@@ -38,6 +38,8 @@ SAME = [
     ("What was Nike's YoY revenue growth in 2023?", "What was Nike's revenue growth in 2023?"),
     ("What products did Stryker launch in 2023?", "What products did Stryker introduce in 2023?"),
     ("Did Netflix lay off staff in 2023?", "Did Netflix lay off employees in 2023?"),
+    ("How much debt did T carry at the end of 2023?", "AT&T debt end of 2023"),
+    ("F revenue 2023", "What was F's revenue in 2023?", "What was Ford's revenue in 2023?"),
     ("What was US inflation in 2022?", "What was the inflation rate in the US in 2022?"),
 ]
 

@@ -1,0 +1,31 @@
+"""Tickers of one letter: "how much debt did T carry" speaks of AT&T, "hepatitis A" and "plan C" of no company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.cache.slots.lexicon import Match, Word
+
+_BEFORE = frozenset(
+    """
+    did does do has had is was will of at for by and vs versus or than between with compare to
+    """.split()  # noqa: SIM905 -- a list of words reads best as text
+)
+_AFTER = frozenset({"metrics", "preposition", "connective", "auxiliary", "basis", "carrier", "directions", "documents"})
+
+
+def is_letter_for_a_company(match: Match, words: Sequence[Word], matches: Sequence[Match]) -> bool:
+    """Where a figure is asked for, and it stands as a company would: with $ or 's, or alone after "of" or "did"."""
+    raw = words[match.start].raw
+    if raw.startswith("$"):
+        return True
+    after = {other.phrase.slot for other in matches if other.start == match.end}
+    if not raw[0].isupper() or not ("carrier" in after or any(other.phrase.slot == "metrics" for other in matches)):
+        return False
+    if raw.endswith(("'s", "'S")):
+        # Not "Vitamin C's"
+        return match.start < 2 or words[match.start - 1].raw.islower()
+    at_end = match.end == len(words) or any(map(str.isdigit, words[match.end].text))
+    if not at_end and not after & _AFTER:
+        return False
+    return words[match.start - 1].text in _BEFORE if match.start else "metrics" in after or at_end
