@@ -34,7 +34,7 @@ SLOTS = {
         "total debt",
         "ROE",
     ],
-    "period": ["Q1 2024", "Q2 2024", "FY2023", "2023", "2022", "H1 2023", "March 2024", "the first half of 2024"],
+    "period": ["Q1 2024", "Q2 2024", "FY2023", "2021", "2022", "H1 2023", "March 2024", "the first half of 2024"],
     "direction": ["rise", "fall", "change", "improve", "deteriorate", "plunge"],
     "basis": ["GAAP", "non-GAAP", "adjusted", "quarterly", "organic", "expected"],
     "place": ["China", "Europe", "Japan", "India"],
