@@ -62,13 +62,16 @@ class _Sentence(NamedTuple):
 
 def in_usual_order(frame: Frame) -> list[Item]:
     """The items of the question, in the order that a plain question has."""
-    items = list(frame.items)
+    sentence = _sentence(frame, list(frame.items))
     for pattern, arranged in _RULES:
-        sentence = _Sentence(frame, items, "".join(_sign(frame, item) for item in items))
         match = pattern.fullmatch(sentence.letters)
-        if match is not None:
-            items = arranged(sentence, match) or items
-    return items
+        if match is not None and (items := arranged(sentence, match)):
+            sentence = _sentence(frame, items)
+    return list(sentence.items)
+
+
+def _sentence(frame: Frame, items: Sequence[Item]) -> _Sentence:
+    return _Sentence(frame, items, "".join(_sign(frame, item) for item in items))
 
 
 def _sign(frame: Frame, item: Item) -> str:
