@@ -68,7 +68,10 @@ def _is_owner(frame: Frame, index: int) -> bool:
     if frame.kind(item) == "geography" or not frame.metrics or is_possessive(frame.words[item.end - 1]):
         return True
     if not index:
-        return any(other.slot == "periods" for other in frame.items)
+        # "Larkspur Foods CEO", unlike "Translate revenue"
+        second = frame.words[item.start + 1 : item.end]
+        is_named = bool(second) and all(word.raw[:1].isupper() and len(word.raw) > 1 for word in second)
+        return is_named or any(other.slot == "periods" for other in frame.items)
     before = frame.items[index - 1]
     return before.slot != "preposition" or before.value in _BEFORE_AN_OWNER
 

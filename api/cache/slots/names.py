@@ -11,6 +11,15 @@ _LEGAL_FORMS = frozenset(
     {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
 )
 _IN_NAMES = frozenset({"basis", "numbers", "directions", "soft", "synonyms", "negations"})
+# Everyday words that end a name: "Marlow Dental Supplies", "Quillmere Shipping". Of those that describe a figure only
+# some: "Larkspur International", but "Larkspur Adjusted EBITDA".
+_ENDS_OF_NAMES = frozenset({"synonyms", "carrier", "soft"})
+_BASES_IN_NAMES = frozenset({"international", "global", "domestic", "overseas", "core", "group", "forward", "real"})
+_FIGURES_IN_NAMES = frozenset(
+    {"holdings", "marketing", "production", "productions", "trading", "services", "loans", "savings", "deliveries"}
+)
+_BEFORE_A_DOER = frozenset({"do", "did", "have", "had"})
+_VERBS = frozenset({"carrier", "synonyms", "directions", "imperative"})
 
 
 def with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
@@ -18,7 +27,7 @@ def with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
     found: list[Item] = []
     for index, item in enumerate(items):
         following = items[index + 1] if index + 1 < len(items) else None
-        if not _may_name(item, words, following):
+        if not (_may_name(item, words, following) or _ends_name(found, item, words)):
             found.append(item)
             continue
         before = found[-1] if found else None
@@ -38,6 +47,7 @@ def with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
 def with_names_in_small_letters(items: list[Item], words: Sequence[Word]) -> list[Item]:
     """In "what was northwind robotics' revenue" the unknown words must be the name of what has it."""
     found: list[Item] = []
+    is_dated = {"metrics", "periods"} <= {item.slot for item in items}
     for index, item in enumerate(items):
         following = items[index + 1] if index + 1 < len(items) else None
         if item.slot != UNKNOWN:
@@ -46,7 +56,10 @@ def with_names_in_small_letters(items: list[Item], words: Sequence[Word]) -> lis
             found[-1] = Item(found[-1].start, item.end, UNKNOWN, f"{found[-1].value} {item.value}")
         else:
             found.append(item)
-        if found[-1].slot == UNKNOWN and _has_a_figure(found, following, words):
+        of_figures = found[-1].slot == UNKNOWN and (
+            _has_a_figure(found, following, words) or (is_dated and _does_something(found, following))
+        )
+        if of_figures:
             found[-1] = _named(found[-1].start, found[-1].end, words)
     return [single for item in found for single in _apart(item, words)]
 
@@ -60,6 +73,18 @@ def _has_a_figure(found: Sequence[Item], following: Item | None, words: Sequence
     before = found[-2] if len(found) > 1 else None
     ends = following is None or following.slot in ("preposition", "periods")
     return ends and before is not None and (before.slot, before.value) in {("preposition", "of"), ("preposition", "at")}
+
+
+def _does_something(found: Sequence[Item], following: Item | None) -> bool:
+    """ "Did ashgrove pharma record an impairment in 2021", "ashgrove pharma 2021 revenue": two words or more."""
+    run = found[-1]
+    if following is None or run.end - run.start < 2:
+        return False
+    if run.start == 0:
+        return following.slot == "periods"
+    before = found[-2]
+    is_doer = before.slot == "auxiliary" and before.value in _BEFORE_A_DOER
+    return is_doer and (following.slot in _VERBS or (following.slot, following.value) == ("auxiliary", "have"))
 
 
 def _apart(item: Item, words: Sequence[Word]) -> Sequence[Item]:
@@ -89,7 +114,21 @@ def _may_name(item: Item, words: Sequence[Word], following: Item | None) -> bool
 
 
 def _is_capitalised(item: Item, words: Sequence[Word]) -> bool:
-    return item.slot == UNKNOWN and words[item.start].raw[:1].isupper()
+    raw = words[item.start].raw
+    is_common = item.slot in _ENDS_OF_NAMES and item.end - item.start == 1 and not raw.isupper()
+    return (item.slot == UNKNOWN or is_common) and raw[:1].isupper()
+
+
+def _ends_name(found: Sequence[Item], item: Item, words: Sequence[Word]) -> bool:
+    """A known word with a capital, right after an unknown name: part of the name."""
+    word = words[item.start]
+    if item.end - item.start > 1 or not word.raw[:1].isupper() or word.raw.isupper() or not found:
+        return False
+    if not found[-1].value.startswith(NAME) or not _continues_name(found[-1], item, words):
+        return False
+    if item.slot == "metrics":
+        return word.text in _FIGURES_IN_NAMES
+    return item.slot in _ENDS_OF_NAMES or (item.slot == "basis" and item.value in _BASES_IN_NAMES)
 
 
 def _continues_name(before: Item, item: Item, words: Sequence[Word]) -> bool:

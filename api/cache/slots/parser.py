@@ -26,6 +26,7 @@ from api.cache.slots.same_periods import with_common_periods
 from api.cache.slots.types import Slots
 from api.cache.slots.usual_order import in_usual_order
 from api.cache.slots.verbatim import verbatim_slots
+from api.cache.slots.written import as_usual
 
 _REMEMBERED = 4_096
 # Far beyond what an embedder reads; such texts are not worth reading, let alone remembering.
@@ -67,6 +68,7 @@ class SlotParser:
         return self._remembered(question) if len(question) <= _MAX_CHARACTERS else _TOO_LONG
 
     def _parse(self, question: str) -> Slots:
+        question = as_usual(question)
         searched = figure_asked_for(question)
         if searched is not None:
             slots = self._slots(searched, figures_only=True)

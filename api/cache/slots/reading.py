@@ -14,6 +14,7 @@ from api.cache.slots.periods import find_periods
 from api.cache.slots.quantities import find_quantities
 from api.cache.slots.tokens import tokenize
 from api.cache.slots.types import Span, Token
+from api.cache.slots.written import with_apostrophes, without_repeated_names
 
 __all__ = ["NAME", "UNKNOWN", "Item", "Reading", "is_possessive", "read"]
 
@@ -42,7 +43,7 @@ class Capitals(Enum):
 
 def read(question: str, lexicon: Lexicon) -> Reading:
     tokens = tokenize(question)
-    words = read_words(tokens)
+    words = with_apostrophes(read_words(tokens), lexicon)
     every_match = list(lexicon.matches(words))
     capitals = _capitals(words, every_match)
     matches, problems = _well_written(every_match, words, capitals)
@@ -53,9 +54,9 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     items = sorted([*chosen, *unknown])
     if capitals is Capitals.SENTENCE:
         items = with_names(items, words)
-    elif capitals is Capitals.NONE and not any(item.slot == "entities" for item in items):
+    elif capitals is not Capitals.TITLE and not any(item.slot == "entities" for item in items):
         items = with_names_in_small_letters(items, words)
-    return Reading(words, items, problems, relative)
+    return Reading(words, without_repeated_names(items), problems, relative)
 
 
 def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
