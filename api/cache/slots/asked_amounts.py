@@ -8,9 +8,11 @@ from api.cache.slots.deeds import with_deeds, without_parts
 from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon, Word
 from api.cache.slots.moves import with_moves
+from api.cache.slots.spending import with_one_name, with_spending
 
 
 def with_amounts(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
     """The items as they are in a question for the figure's name."""
-    figures = with_deeds(without_parts(items), words, lexicon)
-    return with_moves(figures, words, lexicon)
+    spent = with_spending(items, words, lexicon)
+    done = with_deeds(without_parts(spent), words, lexicon)
+    return with_moves(with_one_name(done, words), words, lexicon)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.slots.frame import Frame
-from api.cache.slots.reading import Item
+from api.cache.slots.items import Item
 
 _COUNTED = frozenset({"unknown", "synonyms"})
 _BE = {"do": "is", "did": "was", "is": "is", "was": "was"}
