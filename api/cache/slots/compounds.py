@@ -26,6 +26,7 @@ _PER_SHARE = {
     ("funds-from-operations", "per-share"): "ffo-per-share",
     ("adjusted-funds-from-operations", "per-share"): "affo-per-share",
 }
+_MULTIPLES = ("pe", "forward-pe", "trailing-pe", "price-to-", "ev-to-", "peg")
 _SHARES = frozenset({"stock", "shares"})
 _OWNER = frozenset({"auxiliary", "article", "entities", "preposition", "pronoun"})
 _END = frozenset({"periods", "preposition", "basis"})
@@ -60,6 +61,50 @@ def _share_price(items: list[Item]) -> list[Item]:
     before = items[stock[0] - 1]
     if before.slot == "entities" or before.value == "of":
         return _joined(items, figures[0], items[stock[0]], "share-price")
+    return items
+
+
+def _dividend_yield(items: list[Item]) -> list[Item]:
+    """ "The yield on Ford's dividend"."""
+    figures = [item for item in items if item.slot == "metrics"]
+    if [item.value for item in figures] != ["yield", "dividend"]:
+        return items
+    between = items[items.index(figures[0]) + 1 : items.index(figures[1])]
+    if not between or between[0].value not in ("on", "of") or any(item.slot not in _OWNER for item in between):
+        return items
+    return _joined([item for item in items if item is not between[0]], figures[0], figures[1], "dividend-yield")
+
+
+def _multiple(items: list[Item]) -> list[Item]:
+    """ "What P/E does AMD trade at", "at what P/E is AMD trading"; and "what does AMD trade at" is its share price."""
+    figures = [item.value for item in items if item.slot == "metrics"]
+    trades = [item for item in items if item.value in ("trading-at", "trade")]
+    if len(trades) != 1 or len(figures) - ("trading-at" in figures) > 1:
+        return items
+    multiple = [item for item in items if item.slot == "metrics" and item.value.startswith(_MULTIPLES)]
+    if multiple and (trades[0].value == "trading-at" or (items[0].slot, items[0].value) == ("preposition", "at")):
+        kept = [item for item in items if item is not trades[0] and item.slot != "auxiliary"]
+        said = next((item for item in items if item.slot == "auxiliary"), None)
+        kept = kept[1:] if kept[0].value == "at" else kept
+        tense = [] if said is None else [said._replace(value="was" if said.value in ("was", "did") else "is")]
+        return [*kept[:1], *tense, *kept[1:]]
+    if trades[0].value == "trading-at":
+        return [item._replace(value="share-price") if item is trades[0] else item for item in items]
+    return items
+
+
+def _advertising(items: list[Item]) -> list[Item]:
+    """ "How much did it spend on advertising": elsewhere advertising is what others pay it for."""
+    for index in range(2, len(items)):
+        spend, on, what = items[index - 2 : index + 1]
+        is_what = (what.slot, what.value) == ("entities", "advertising") and on.value == "on"
+        if (
+            is_what
+            and (spend.slot, spend.value) == ("carrier", "expense")
+            and not any(item.slot == "metrics" for item in items)
+        ):
+            figure = what._replace(slot="metrics", value="advertising-expense")
+            return [figure if item is what else item for item in items]
     return items
 
 
@@ -106,6 +151,9 @@ def _joined(items: Sequence[Item], one: Item, other: Item, value: str) -> list[I
 _COMPOUNDS: tuple[Callable[[list[Item]], list[Item]], ...] = (
     _per_share,
     _share_price,
+    _dividend_yield,
+    _multiple,
+    _advertising,
     _shares_outstanding,
     _earnings_call,
 )

@@ -40,6 +40,12 @@ SAME = [
     ("Did Netflix lay off staff in 2023?", "Did Netflix lay off employees in 2023?"),
     ("How much debt did T carry at the end of 2023?", "AT&T debt end of 2023"),
     ("F revenue 2023", "What was F's revenue in 2023?", "What was Ford's revenue in 2023?"),
+    ("What is AMD's P/E?", "What price-to-earnings ratio does AMD trade at?", "At what P/E is AMD trading?"),
+    ("What does AMD trade at?", "What is AMD's share price?"),
+    ("What's the yield on Realty Income's dividend?", "Realty Income dividend yield"),
+    ("How much did Coca-Cola spend on advertising in 2023?", "What was Coca-Cola's advertising expense in 2023?"),
+    ("What is the average analyst price target for AMD?", "AMD's consensus price target"),
+    ("Break down Micron's FY2023 revenue by segment", "Give me a breakdown of Micron's FY2023 revenue by segment"),
     ("What was US inflation in 2022?", "What was the inflation rate in the US in 2022?"),
 ]
 
