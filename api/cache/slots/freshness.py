@@ -29,6 +29,8 @@ _NOW: Final = frozenset(
     undervalued richest wealthiest convert conversion exchange win won wins lose lost beat buy
     sell hold gas""".split()  # noqa: SIM905 -- idem
 )
+# What was bought is bought.
+_DONE: Final = frozenset({("idiom", "acquire"), ("idiom", "buy-at-price"), ("idiom", "complete-acquisition")})
 _PAIRS: Final = (("so", "far"), ("these", "days"), ("of", "late"), ("to", "date"))
 _ASKED: Final = (("the", "market"), ("close", "at"), ("time", "is"), ("time", "it"), ("the", "world"))
 _CURRENCY_PAIR: Final = re.compile(r"[a-z]{3}/[a-z]{3}")
@@ -47,7 +49,7 @@ def depends_on_the_day(frame: Frame, *, relative: bool) -> bool:
     pairs = set(pairwise(words))
     if not pairs.isdisjoint(_PAIRS):
         return True
-    if any(item.slot == "periods" for item in frame.items):
+    if any(item.slot == "periods" or (item.slot, item.value) in _DONE for item in frame.items):
         return False
     known = {word for before, word in pairwise(["", *words]) if (before.removesuffix("s"), word) != ("make", "up")}
     return (

@@ -24,10 +24,12 @@ _PEOPLE = {
         ?who is? =leads|=leading|=heads|=heading|=boss K
         ?who is K =led|=headed by
         ?who is =boss|=head of K
+        ?who is? =running|=runs =show at C
         ?who is in =charge of|at C
         ?who is at =helm of|at C
     """,
     "question:who auxiliary:was C metrics:ceo": """
+        ?who =ran|=led C as m:ceo
         ?who =ran C
         ?who =led|=headed K
         ?who was K =run|=led|=headed by
@@ -47,6 +49,8 @@ _PEOPLE = {
         ?which|?what =accounting|=audit|=auditing? =company|=firm is C m:auditor
         ?which|?what =accounting|=audit|=auditing? =company|=firm is m:auditor of|for|at C
         ?which|?what m:auditor do C use
+        ?which|?what =accounting? =company|=firm =serves|=acts as C m:auditor
+        ?which|?what =accounting? =company|=firm serve_as|act_as C m:auditor
     """,
     "question:who auxiliary:is C metrics:board": """
         ?who =sits|=serves on the? C m:board|=board
@@ -54,7 +58,7 @@ _PEOPLE = {
         ?who is on the? C m:board|=board
         ?who is on =board|m:board of|at C
         ?who is =members of the? C m:board|=board
-        list =members of the? C m:board|=board
+        list? =members of the? C m:board|=board
         ?list =members of the? C m:board|=board
         ?who is C =directors
         ?who is =directors of C
@@ -63,6 +67,12 @@ _PEOPLE = {
         ?which m:shareholders =owns|=holds d:max =stake|shares|stock in|of C
         ?who =owns|=holds d:max|d:most =stake|shares|stock in|of C
         ?who =owns|=holds d:max|d:most C =stake|shares|stock
+    """,
+    "question:who auxiliary:is idiom:chair-of C A1 =committee": """
+        ?who =heads|=leads|=chairs C A1 =committee
+        ?who =heads|=leads|=chairs A1 =committee of|at|for C
+        ?who is =head|chair|m:chair of C A1 =committee
+        ?who is =head|chair|m:chair of A1 =committee of|at|for C
     """,
     "question:who idiom:own D": """
         ?who =owns D
@@ -104,6 +114,7 @@ _SUCCESSION = {
     """,
     "question:when auxiliary:did C idiom:become D? P": """
         ?when|?which-year did C become|acquire|begin as? D? P
+        =since ?when have C be D? P
     """,
 }
 _TABLES = (

@@ -29,6 +29,7 @@ DATES = {
     "question:when auxiliary:do C metrics:earnings-date": f"""
         !T ?when do|modal:will|is C =next? {_TELL} its? =next? b:quarterly? {_RESULTS} =next?
         !T ?when is C' =next? b:quarterly? {_RESULTS}|doc:earnings-release =due|=out|release|publish?
+        !T ?when is C' =next doc:quarterly-report =due|=out?
         ?when do C {_TELL} its? b:quarterly? {_RESULTS}
         ?when is C' b:quarterly? {_RESULTS}|doc:earnings-release
     """,
@@ -59,8 +60,14 @@ DATES = {
         on? ?which|?what stock? =exchange is|do shares of C list|trade|=listed on?
         ?where is C stock|shares? list|=listed
     """,
+    "question:when C m:ex-dividend-date": "?when do|modal:will|is C =next? m:ex-dividend-date =next?",
     "question:when C metrics:dividend-payment-date": """
-        !T ?when do|modal:will C pay its =next? m:dividend
-        !T ?what is =payment|=pay =date for|of C' m:dividend
+        ?when do|modal:will C pay its m:dividend
+        ?when is C' m:dividend pay
+        ?what is =payment|=pay =date for|of C' m:dividend
+    """,
+    "question:when C b:half-yearly|b:quarterly|b:annual|=special|=final metrics:dividend-payment-date": """
+        ?when do|modal:will C pay its b:half-yearly|b:quarterly|b:annual|=special|=final m:dividend
+        ?what is =payment|=pay =date for|of C' b:half-yearly|b:quarterly|b:annual|=special|=final m:dividend
     """,
 }

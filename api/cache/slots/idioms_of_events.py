@@ -38,12 +38,12 @@ WHY = {
 }
 _DEGREE = "=high|=low|=strong|=weak|=large|=small"
 HIGH = {
-    f"question:why is|was C {_DEGREE} ...m ...t?": f"""
-        ?why is|was C ...m so? {_DEGREE} ...t?
+    f"question:why is|was C {_DEGREE} ...m T? ...t?": f"""
+        ?why is|was C T? ...m so? {_DEGREE} ...t?
     """,
     f"?why C {_DEGREE} ...m ...t?": f"""
-        ?why C ...m so? {_DEGREE} ...t?
         ?why C ...m to be so? {_DEGREE} ...t?
+        ?why C ...m so? {_DEGREE} ...t?
     """,
     f"question:why auxiliary:was C {_DEGREE} ...m": f"""
         ?why did C have =such? {_DEGREE} ...m
@@ -106,11 +106,11 @@ EXPECTED = {
     "auxiliary:did C directions:raise A1? A2? b:guidance": """
         was C' A1? A2? b:guidance d:raise|=increased
     """,
-    "did|have C directions:meet A1? A2? A3? target": """
-        did|have C d:meet|=hit|achieve|=reach|=reached its? A1? A2? A3? target
+    "did|have C idiom:meet A1? A2? A3? target|b:guidance": """
+        did|have C d:meet|=hit|achieve|=reach|=reached its? A1? A2? A3? target|b:guidance
     """,
-    "auxiliary:did C directions:meet A1? A2? A3? target": """
-        was C' A1? A2? A3? target d:meet|=hit|achieve|=reached
+    "auxiliary:did C idiom:meet A1? A2? A3? target|b:guidance": """
+        was C' A1? A2? A3? target|b:guidance d:meet|=hit|achieve|=reached
     """,
 }
 STATES = {
@@ -121,13 +121,28 @@ STATES = {
     "H C metrics:dividend": """
         H C stock? pay|offer =any? m:dividend
         H C pay its? m:shareholders m:dividend
-        H C pay m:dividend to its? m:shareholders
+        H C pay =any? m:dividend to its? m:shareholders
     """,
     "auxiliary:do C metrics:dividend": """
         is C m:dividend =payer
         is C m:dividend pay stock|company
     """,
+    "auxiliary:did C =ever pay m:dividend": """
+        did|have C =ever pay m:dividend
+        did|have C =ever pay m:dividend to its? m:shareholders
+        have m:dividend =ever be pay by C
+    """,
     "auxiliary:did C =ever ...": "have C =ever ...",
+    "auxiliary:did C metrics:layoffs": """
+        did C lay-off =any? m:headcount|=people|=staff|=workers|=employees?
+        was there =any? m:layoffs at C
+        did C have =any? m:layoffs
+    """,
+    "auxiliary:did C open|close m:store-count": """
+        did C open|close =any? m:store-count
+        was =any? C m:store-count open|close
+        was =any? m:store-count open|close by C
+    """,
 }
 DONE = {
     f"question:which {_GOODS} auxiliary:did C idiom:launch": f"""
@@ -142,6 +157,49 @@ DONE = {
     "question:which A1 auxiliary:do C directions:sell": """
         ?which|?what A1 do C d:sell
         list|?list =all? A1 =sold by C
+    """,
+    "question:when auxiliary:was C metrics:stock-split": """
+        ?when|?which-year did C' m:stock-split take|happen|occur =place?
+        ?when|?which-year did C split|=split its stock|shares
+        ?when|?which-year did C have|do|=perform its? m:stock-split
+        ?which-year was C' m:stock-split
+    """,
+    "auxiliary:did C metrics:stock-split": """
+        did C split|=split its stock|shares
+        did C do|=perform|=undergo|have m:stock-split
+    """,
+    # A company alone decides about these.
+    "auxiliary:did C idiom:suspend m:dividend": """
+        did C suspend its m:dividend
+        was C' m:dividend suspend
+    """,
+    "auxiliary:did C directions:cut m:price": "was C' m:price d:cut",
+    "auxiliary:did C directions:raise m:price": "was C' m:price d:raise",
+    "question:when auxiliary:did C announce T? m:dividend|m:stock-split|m:buybacks|b:guidance": """
+        ?when did C announce its? T? m:dividend|m:stock-split|m:buybacks|b:guidance
+        ?when was C' T? m:dividend|m:stock-split|m:buybacks|b:guidance announce
+    """,
+    "question:what auxiliary:did C idiom:declare m:dividend": """
+        ?what|?how-much m:dividend did C declare
+        ?what|?how-much m:dividend was declare by C
+        ?what was m:dividend declare by C
+    """,
+    "auxiliary:was C idiom:fined": """
+        was C fine
+        did C get|receive fine
+    """,
+    "question:how-much auxiliary:was C idiom:fined": """
+        ?how-much was C fine
+        ?what fine did C receive|get
+        ?what|?how-much was fine =imposed on C
+    """,
+    "question:why auxiliary:was C idiom:fined": """
+        ?why was C fine
+        ?why did C get|receive fine
+    """,
+    "question:which A1 auxiliary:do C idiom:face": """
+        ?which|?what A1 is C =facing
+        ?which|?what A1 do C face
     """,
     "question:when auxiliary:did C idiom:spin-off D": """
         ?when|?which-year did C spin-off D

@@ -80,10 +80,15 @@ def _is_spent_on(frame: Frame) -> bool:
     return "expense" in frame.metric_kinds or (spends and frame.metric_kinds == {"payment"})
 
 
+def _is_of_the_deed(frame: Frame) -> bool:
+    """What was given in Q4 is not what was given for Q4, be it guidance, or when results were reported."""
+    return frame.is_issuing or frame.question_type == "when"
+
+
 def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
     match following.slot:
         case "periods":
-            return said in _OF_PERIOD and not (said in ("in", "during", "at") and frame.is_issuing)
+            return said in _OF_PERIOD and not (said in ("in", "during", "at") and _is_of_the_deed(frame))
         case "metrics":
             allowed = _OF_METRIC if frame.is_plain else frozenset({"of"})
             return said in allowed or (said == "on" and _is_spent_on(frame))

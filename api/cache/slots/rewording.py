@@ -9,7 +9,8 @@ A pattern is a row of atoms, one for each item of the question, and must fit all
     T, A        a period, any item; T1, A1 where there are several
     ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
-    !T          no item: there must be no period
+    E           a known company that is no investor
+    !T, !Q      no item: there must be no period, no quarter
 
 `a|b` is either, `a?` may be missing. In what a pattern becomes, an atom spelled as in
 the pattern is what it fitted, and `slot:value` a new item in the place of the words that are left out. A period with
@@ -39,9 +40,12 @@ _PREFIXES = {
 }
 _PLACES = {"geography": "G", "segment": "S", "index": "X"}
 _CLASSES = {
-    "C": "[KN]",
-    "C'": "[KN]'",
-    "D": "[KNS]",
+    "C": "[KIN]",
+    "C'": "[KIN]'",
+    "D": "[KINS]",
+    "K": "[KI]",
+    "E": "K",
+    "E'": "K'",
     "M": "m:[^/]*",
     "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
     "T": "T:[^/]*",
@@ -51,7 +55,9 @@ _CLASSES = {
     "V": "d:(?:up(?!/up )|down|surge|plunge|recover)",
 }
 _PARTICULARS = frozenset({"periods", "entities", "numbers", "units", "currencies", "negations", "top_n"})
-_NAMES = "CDKN"
+_NAMES = "CDEKN"
+# They buy shares, and seldom a company.
+_INVESTORS = ("berkshire", "blackrock", "state-street", "vanguard", "fidelity", "softbank", "blackstone", "kkr")
 # What is put in other words is short, and "..." takes long in what is not.
 _MAX_ITEMS = 40
 _OF_PERIOD = frozenset({"in", "for", "of", "during", "at", "on", "as-of"})
@@ -62,7 +68,8 @@ class Rewording(NamedTuple):
     pattern: re.Pattern[str]
     atoms: tuple[str, ...]
     becomes: tuple[str, ...]
-    undated: bool
+    without: str
+    """What no period may have in it: "" is in every one, " " in none."""
     is_open: bool
     """It may have any items in it."""
     needs: str
@@ -86,14 +93,14 @@ def reworded(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon, rul
     codes = {item: f" {_code(item, words, lexicon)}" for item in items}
     whole = _Row(items, codes)
     row = _Row(bare, codes) if aside else whole
-    has_period = any(item.slot == "periods" for item in aside)
+    periods = "".join(item.value for item in aside if item.slot == "periods")
     for rule in rules:
         # Among words that nobody knows a period must stay where it is: the deal of 2022 is not the revenue of 2022.
         used, rest = (whole, []) if rule.is_open else (row, aside)
         if rule.needs not in used.text:
             continue
         fit = rule.pattern.fullmatch(used.text)
-        if fit is None or (rule.undated and has_period):
+        if fit is None or (periods and rule.without in periods):
             continue
         made = list(_made(rule, fit, used))
         if _particulars(made) == _particulars(used.items):
@@ -150,14 +157,14 @@ def _is_between_periods(items: Sequence[Item], index: int) -> bool:
 
 
 def _compiled(atoms: Sequence[str], becomes: Sequence[str]) -> Rewording:
-    undated = atoms[0] == "!T"
-    atoms = atoms[1:] if undated else atoms
+    without = {"!T": "", "!Q": "Q"}.get(atoms[0], " ")
+    atoms = atoms[1:] if without != " " else atoms
     names = {"T", *map(_name, atoms)}
     if not all(atom in names or ":" in atom or atom.endswith("?") for atom in becomes):
         raise ValueError(f"{' '.join(becomes)} has something that {' '.join(atoms)} has not")
     is_open = any(atom.startswith("...") for atom in atoms)
     pattern = re.compile("".join(map(_expression, atoms)))
-    return Rewording(pattern, tuple(atoms), tuple(becomes), undated, is_open, _needed(atoms))
+    return Rewording(pattern, tuple(atoms), tuple(becomes), without, is_open, _needed(atoms))
 
 
 def _needed(atoms: Sequence[str]) -> str:
@@ -170,7 +177,7 @@ def _needed(atoms: Sequence[str]) -> str:
 def _name(atom: str) -> str:
     """What an atom is called in what its pattern becomes: a company is `C`, however it is to be written."""
     name = atom.removesuffix("?")
-    return "C" if name in ("K", "N", "C'") else name
+    return "C" if name in ("K", "N", "E", "C'", "E'") else name
 
 
 def _expression(atom: str) -> str:
@@ -193,7 +200,7 @@ def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
     texts = tuple(word.text for word in words[item.start : item.end])
     if item.slot == "entities":
         place = _PLACES.get(lexicon.entity_kinds.get(item.value, "company"))
-        name = place or ("N" if item.value.startswith(NAME) else "K")
+        name = place or ("N" if item.value.startswith(NAME) else "I" if item.value.startswith(_INVESTORS) else "K")
         name += "'" if is_possessive(words[item.end - 1]) else ""
     elif item.slot == "periods":
         name = item.value if item.value == "end-year" else f"T:{item.value}"
@@ -212,7 +219,7 @@ def _made(rule: Rewording, fit: re.Match[str], row: _Row) -> Iterator[Item]:
     for atom in rule.becomes:
         if _name(atom) in found:
             yield from found[_name(atom)]
-        elif ":" in atom:
+        elif ":" in atom and not atom.endswith("?"):
             slot, _, value = atom.partition(":")
             asked = next((item for item in left_out if item.slot == slot == "question"), None)
             # The last of several words: "make a profit" is profitable, and nothing that one makes.

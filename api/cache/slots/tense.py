@@ -34,7 +34,9 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     progresses = any(
         _is_progressive(frame, index) or _texts(frame, item) == ["being"] for index, item in enumerate(frame.items)
     )
-    if causes & {"causing", "driving"} or (progresses and auxiliaries & {"is", "was"}):
+    # "What was driving it in 2023" is what drove it then.
+    causing = bool(causes & {"causing", "driving"}) and not (dated and "was" in causes)
+    if causing or (progresses and auxiliaries & {"is", "was"}):
         yield "progressive"
 
 
