@@ -155,7 +155,7 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if not frame.is_plain or any(part.slot == "negations" for part in parts):
         return False
     words = _words(parts, question_type)
-    if _may_be_compared(frame, question_type):
+    if _may_be_compared(frame, question_type) or _costs_another(frame):
         return False
     if frame.is_choice:
         return not words
@@ -165,6 +165,15 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if not directions <= _MOVES or (words and (directions or len(words) != frame.modifier_count)):
         return False
     return is_symmetric(parts, question_type)
+
+
+def _costs_another(frame: Frame) -> bool:
+    """ "How much did Disney+ cost Disney"."""
+    return any(
+        frame.raw_text(item) in ("cost", "costs") and after.slot == "entities" and not frame.is_possessive(before)
+        for before, item, after in zip(frame.items, frame.items[1:], frame.items[2:], strict=False)
+        if before.slot == "entities"
+    )
 
 
 def _may_be_compared(frame: Frame, question_type: str) -> bool:

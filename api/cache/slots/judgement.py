@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.cache.slots.carriers import carrier
-from api.cache.slots.frame import MOVES, Frame
+from api.cache.slots.frame import MOVES, SUPERLATIVES, Frame
 from api.cache.slots.items import NAME
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
@@ -250,6 +250,8 @@ def _helps(frame: Frame, index: int) -> bool:
 
 def _pronoun(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
+    if item.value == "its" and _is_own_record(frame, index):
+        return Part("residual", "its")
     if (
         item.value == "its"
         and len({other.value for other in frame.items[:index] if frame.kind(other) == "company"}) == 1
@@ -266,6 +268,14 @@ def _pronoun(frame: Frame, index: int) -> Part | None:
         # "companies that pay"
         return None
     return Part("residual", frame.text(item))
+
+
+def _is_own_record(frame: Frame, index: int) -> bool:
+    """ "Which segment had its highest revenue", unlike the highest of all."""
+    after = frame.items[index + 1] if index + 1 < len(frame.items) else None
+    is_record = after is not None and after.slot == "directions" and after.value in SUPERLATIVES
+    asks_in_which = frame.items[0].slot == "preposition"
+    return is_record and not asks_in_which and frame.question_type in ("which", "when")
 
 
 def _stands_for_the_figure(frame: Frame, index: int) -> bool:

@@ -24,7 +24,7 @@ from api.cache.slots.reading import read
 from api.cache.slots.rules_version import rules_version
 from api.cache.slots.same_periods import with_common_periods
 from api.cache.slots.types import Slots
-from api.cache.slots.usual_order import in_usual_order
+from api.cache.slots.usual_order import in_usual_order, with_question_in_front
 from api.cache.slots.verbatim import verbatim_slots
 from api.cache.slots.written import as_usual
 
@@ -81,6 +81,7 @@ class SlotParser:
         reading = read(respelled(question.text), self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
+        asked = with_question_in_front(Frame(reading.words, asked, self._lexicon))
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
         items = with_compounds(with_amounts(items, reading.words, self._lexicon))
         items = with_common_periods(items, self._lexicon)

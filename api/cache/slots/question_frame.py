@@ -83,7 +83,7 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
 
 def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str]) -> str:
     content = [item for item in items if item.slot not in ("article", "connective")]
-    start = next((item for item in items if item.slot not in ("periods", "preposition")), None)
+    start = next((item for item in items if item.slot not in ("periods", "preposition", "article", "documents")), None)
     if start is not None and start.slot == "modal" and start.value == "should":
         return "should"
     if start is not None and start.slot in _START_OF_YES_NO:

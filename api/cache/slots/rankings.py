@@ -34,7 +34,7 @@ _LETTERS = {
     "imperative": {"list": "q", "give": "q", "show": "q"},
     "auxiliary": {"is": "b", "was": "b", "do": "d", "did": "d", "have": "h", "had": "h"},
     "preposition": {"of": "o", "in": "i", "at": "i", "for": "i", "from": "r", "by": "B", "about": "B", "to": "j"},
-    "pronoun": {"its": ""},
+    "pronoun": {"its": "p"},
 }
 _SIGNS = {"periods": "", "article": "", "top_n": "N", "numbers": "#", "basis": "a", "unknown": "x", "synonyms": "x"}
 _THING = "(?P<thing>x+)"
@@ -46,8 +46,8 @@ _PATTERNS = tuple(
     for pattern in (
         # Which (of its) segments had the highest sales; in which did it have them; which three had them
         f"i?qo?#?c?{_THING}{_AT}[hvk]Da?m{_AT}",
-        f"[ri]q{_THING}dc[hv]Da?m",
-        f"q{_THING}dc[hv]Da?mr",
+        f"[ri]q{_THING}dc[hv]p?Da?m",
+        f"q{_THING}dc[hv]p?Da?mr",
         # Its largest segment by sales; which segment is its largest by sales
         f"(?:qb?)?c?[DN]c?{_THING}{_AT}Ba?m{_AT}",
         f"qc?{_THING}{_AT}bc?DBa?m{_AT}",

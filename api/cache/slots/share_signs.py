@@ -1,7 +1,8 @@
 """A question about a share, as a row of signs: one letter for each item, so that patterns can be read in it.
 
 q "what", m "how much", s "share", o "of", a "as", b "is", d "did", v "account for", f "from", y "by", g "get",
-t "go to", i "in", r "that", c a company, p the owner of what follows, x all else that may be named.
+t "go to", i "in", u "for", r "that", c a company, p the owner of what follows, l a place or segment, x all else that
+may be named.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of"})
 _MAY_BE_SHARES = frozenset({"units", "ask", "unknown", "synonyms", "basis"})
 _LETTERS = {
     "question": {"what": "q", "which": "q", "how-much": "m"},
-    "preposition": {"of": "o", "as": "a", "from": "f", "by": "y", "in": "i", "at": "i", "for": "i"},
+    "preposition": {"of": "o", "as": "a", "from": "f", "by": "y", "in": "i", "at": "i", "for": "u"},
     "auxiliary": {"is": "b", "was": "b", "do": "d", "did": "d"},
     "connective": {"and": "n"},
     "pronoun": {"its": "", "that": "r"},
@@ -87,7 +88,9 @@ def _named(frame: Frame, index: int) -> str | None:
         return "c"
     if item.slot not in _CONTENT:
         return None
-    return "p" if frame.is_possessive(item) else "x"
+    if frame.is_possessive(item):
+        return "p"
+    return "l" if item.slot == "entities" and not item.value.startswith(NAME) else "x"
 
 
 def _text(frame: Frame, index: int, length: int) -> str:

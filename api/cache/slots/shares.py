@@ -20,9 +20,9 @@ from api.cache.slots.tense import tense_and_mood
 QUESTION_TYPE = "share"
 
 _UNITS_OF_COMPANIES = frozenset({"segment", "business", "unit", "division"})
-_WHOLE = "(?P<whole>[cpxio]+?)"
-_ALL_THE_WHOLE = "(?P<whole>[cpxio]+)"
-_PART = "(?P<part>[cpxion]+)"
+_WHOLE = "(?P<whole>[cplxiou]+?)"
+_ALL_THE_WHOLE = "(?P<whole>[cplxiou]+)"
+_PART = "(?P<part>[cplx][cplxionu]*)"
 _HEAD = f"(?:q?b?s|m)o{_WHOLE}"
 # What the part does to the whole: it comes "from" it, it goes "to" it, or it just "is" so much of it.
 _PATTERNS = tuple(
@@ -37,13 +37,14 @@ _PATTERNS = tuple(
         ("is", f"(?:qs|m)o{_WHOLE}b{_PART}"),
         ("is", f"{_HEAD}bvy{_PART}"),
         ("is", f"{_HEAD}d{_PART}[vg]"),
-        ("is", f"{_HEAD}d{_PART}vi(?P<owner>c)"),
+        ("is", f"{_HEAD}d{_PART}v[iu](?P<owner>c)"),
         # Licensing was what share of revenue; what share does it make up of revenue
         ("is", f"{_PART}(?:[bv]qs|vm)o{_ALL_THE_WHOLE}"),
         ("is", f"qsd{_PART}vo{_ALL_THE_WHOLE}"),
         # Licensing's share of revenue; R&D as a percentage of revenue
-        ("is", f"(?:qb)?(?P<part>[cpxion]*p)so{_ALL_THE_WHOLE}"),
+        ("is", f"(?:qb)?(?P<part>[cplxionu]*p)so{_ALL_THE_WHOLE}"),
         ("is", f"(?:qb)?{_PART}aso{_ALL_THE_WHOLE}"),
+        ("is", f"(?:qb)?(?P<part>l)so{_ALL_THE_WHOLE}"),
         # What share of revenue did Apple spend on R&D, went to R&D
         ("to", f"{_HEAD}d(?P<owner>c)t{_PART}"),
         ("to", f"{_HEAD}b?t{_PART}"),
@@ -123,9 +124,15 @@ def _arranged(frame: Frame, kind: str, found: dict[str, list[int]]) -> list[Part
     if len(of_whole) < 2 or not of_part:
         return None
     if kind == "is":
-        spent = any(frame.lexicon.metric_kinds.get(part.value) == "expense" for part in of_part)
-        kind = "to" if spent else "from"
-    return [*of_whole, Part("residual", f"share:{kind}"), *of_part]
+        kinds = {frame.lexicon.metric_kinds.get(part.value, "flow") for part in of_part if part.slot == "metrics"}
+        # What is spent goes there; another figure need not come from it: dividends are not what a profit comes from.
+        kind = "to" if "expense" in kinds else "is" if kinds else "from"
+    return [*of_whole, Part("residual", f"share:{kind}"), *map(_without_slot, of_part)]
+
+
+def _without_slot(part: Part) -> Part:
+    """At the beginning of a question nobody sees whether a product's name is one."""
+    return Part("residual", part.value.removeprefix(NAME)) if part.value.startswith(NAME) else part
 
 
 def _judged(frame: Frame, indices: Sequence[int], redundant: Sequence[str]) -> list[Part]:

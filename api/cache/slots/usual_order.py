@@ -8,7 +8,7 @@ one thing asked for; whatever could change places with another thing of its kind
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from api.cache.slots.carriers import kinds_carried
@@ -20,6 +20,11 @@ _FIGURES = frozenset({"flow", "expense", "ratio", "balance", "count", "market", 
 _MEASURES = frozenset(
     """rate ratio count number size volume volumes level base price cost total index score yield margin balance multiple
     capacity output mileage headcount footprint fleet backlog turnover utilization utilisation occupancy""".split()  # noqa: SIM905 -- a list of words reads best as text
+)
+# What is made is got: not so claims, exports, or donations.
+_EARNED = frozenset(
+    {"revenue", "net-sales", "gross-sales", "income", "profit", "earnings", "operating-income", "net-income", "ebitda"}
+    | {"gross-profit", "free-cash-flow", "operating-cash-flow", "ebit", "advertising-revenue", "subscription-revenue"}
 )
 _SALES = frozenset({"revenue", "net-sales", "gross-sales"})
 _LETTERS = {
@@ -60,10 +65,23 @@ class _Sentence(NamedTuple):
         return list(self.items[match.start(name) : match.end(name)])
 
 
+_Arrange = Callable[[_Sentence, re.Match[str]], list[Item] | None]
+_Rule = tuple[re.Pattern[str], _Arrange]
+
+
+def with_question_in_front(frame: Frame) -> list[Item]:
+    """The items of the question, with the question word first and what tells when last."""
+    return _by_rules(frame, _OF_THE_WHOLE)
+
+
 def in_usual_order(frame: Frame) -> list[Item]:
     """The items of the question, in the order that a plain question has."""
+    return _by_rules(frame, (*_OF_THE_WHOLE, *_OF_THE_OWNER))
+
+
+def _by_rules(frame: Frame, rules: Iterable[_Rule]) -> list[Item]:
     sentence = _sentence(frame, list(frame.items))
-    for pattern, arranged in _RULES:
+    for pattern, arranged in rules:
         match = pattern.fullmatch(sentence.letters)
         if match is not None and (items := arranged(sentence, match)):
             sentence = _sentence(frame, items)
@@ -124,9 +142,12 @@ def _with_topic_in_place(sentence: _Sentence, match: re.Match[str]) -> list[Item
 def _with_question_first(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
     """ "Costco operated how many stores in 2022?" is "how many stores did Costco operate in 2022?"."""
     (verb,) = sentence.group(match, "verb")
-    if verb.slot not in _VERBS:
+    if verb.slot == "auxiliary":
+        did, verb = "did" if verb.value == "had" else "do", Item(verb.start, verb.end, "auxiliary", "have")
+    elif verb.slot in _VERBS:
+        did = "did" if sentence.frame.is_participle(verb) else "do"
+    else:
         return None
-    did = "did" if sentence.frame.is_participle(verb) else "do"
     return [
         *sentence.group(match, "asked"),
         Item(verb.start, verb.end, "auxiliary", did),
@@ -134,6 +155,12 @@ def _with_question_first(sentence: _Sentence, match: re.Match[str]) -> list[Item
         verb,
         *sentence.group(match, "rest"),
     ]
+
+
+def _with_paper_last(sentence: _Sentence, match: re.Match[str]) -> list[Item]:
+    """ "What does Intel's 10-K say" is "what does Intel say in its 10-K"."""
+    groups = ("head", "owner", "rest", "paper")
+    return [item for name in groups for item in sentence.group(match, name)]
 
 
 def _with_figure_last(sentence: _Sentence, match: re.Match[str]) -> list[Item]:
@@ -161,14 +188,21 @@ def _is_owned(sentence: _Sentence, match: re.Match[str], thing: Sequence[Item]) 
     verb = sentence.group(match, "verb") if "verb" in match.groupdict() else []
     if not verb or verb[0].slot == "auxiliary":
         return True
-    kinds = {frame.lexicon.metric_kinds.get(item.value, "flow") for item in thing if item.slot == "metrics"} or {"flow"}
+    figures = {item.value for item in thing if item.slot == "metrics"}
+    if not figures:
+        # "What organic growth did it report": what it reports may be anything, what it made was not what it got.
+        return thing[-1].slot == "directions" and verb[0].value in ("any", "say")
+    if verb[0].value == "flow" and not figures <= _EARNED:
+        return False
+    kinds = {frame.lexicon.metric_kinds.get(value, "flow") for value in figures}
     return kinds <= kinds_carried(verb[0].value)
 
 
 def _as_measured(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
     """ "The membership renewal rate of Costco", unlike "the acquisition of Slack"."""
-    last = sentence.group(match, "thing")[-1]
-    return _as_owned(sentence, match) if sentence.frame.raw_text(last) in _MEASURES else None
+    *before, last = sentence.group(match, "thing")
+    is_rate = any(sentence.frame.raw_text(item) == "per" for item in before)
+    return _as_owned(sentence, match) if is_rate or sentence.frame.raw_text(last) in _MEASURES else None
 
 
 def _with_shares_owned(sentence: _Sentence, match: re.Match[str]) -> list[Item] | None:
@@ -199,25 +233,32 @@ def _as_be(did: Sequence[Item]) -> list[Item]:
     ]
 
 
-_Arrange = Callable[[_Sentence, re.Match[str]], list[Item] | None]
 _OWNER = "(?P<owner>[cuw])"
 # A period, a paper
 _REST = "(?P<rest>(?:[ia]?[ep]*[tgk]+)*)"
 _THING = "(?P<thing>[xu]+[xufso]*[fs]|x+)"
 _MEASURE = "(?P<thing>[xfsu][xfsuo]*)"
 _PRODUCT = "(?P<product>u)"
-_RULES: tuple[tuple[re.Pattern[str], _Arrange], ...] = tuple(
+_OF_THE_WHOLE: tuple[_Rule, ...] = tuple(
     (re.compile(pattern), arranged)
     for pattern, arranged in (
-        ("(?P<adjunct>i[ecuwpt]*[tgk]|[ai]t|a[cuw])(?P<rest>[qmndbhMcuw][^t]+)", _with_adjunct_last),
+        ("(?P<adjunct>[ia][ecuwpt]*[tgk]|a[cuw])(?P<rest>[qmndbhMcuw][^t]+)", _with_adjunct_last),
         ("(?P<adjunct>t)(?P<rest>[^t]+)", _with_adjunct_last),
         (
             "(?P<topic>(?=.*[cuw])(?=.*[fs])[ecuwfsoiat]+)(?P<before>[qmn][^cuwI]*o)I(?P<after>[^I]+)",
             _with_topic_in_place,
         ),
+        ("(?P<topic>[cu])(?P<before>[qmn][^cuwI]*d)I(?P<after>[^cuwIp]+)", _with_topic_in_place),
         (f"(?P<before>.*)(?P<shares>x)o{_OWNER}(?P<after>.*)", _with_shares_owned),
-        (f"{_OWNER}(?P<verb>[xv])(?P<asked>[qmn]c?[xufsop]*)(?P<rest>(?:[iaoyt].*)?)", _with_question_first),
+        (f"{_OWNER}(?P<verb>[xvh])(?P<asked>[qmn]c?[xufsop]*)(?P<rest>(?:[iaoyt].*)?)", _with_question_first),
         ("(?P<thing>e?[cuw][xfs]+(?:[iao]?e?t)?)(?P<be>b)(?P<asked>[qmn])", _with_figure_last),
+        # What does its 10-K say about it: what does it say about it in its 10-K
+        (f"(?P<head>q[^dcgt]*d){_OWNER}(?P<paper>t?gt?)(?P<rest>[xv][^tgcuw]*)", _with_paper_last),
+    )
+)
+_OF_THE_OWNER: tuple[_Rule, ...] = tuple(
+    (re.compile(pattern), arranged)
+    for pattern, arranged in (
         (f"(?P<asked>[qm])s(?P<did>d){_PRODUCT}vi(?P<owner>c){_REST}", _with_product_owned),
         (f"(?P<asked>[qm])s(?P<did>d)(?P<owner>c)vr{_PRODUCT}{_REST}", _with_product_owned),
         (

@@ -18,6 +18,7 @@ _PLACES = ("geography:", "segment:")
 _UNCONFUSED = frozenset({"basis", "units", "currencies", "soft", "top_n"})
 _JOINING = frozenset({"and", "or", "vs"})
 _COMPARING = frozenset({"and", "or", "vs", "between", "to", "with", "from", "of", "that", "than"})
+_MOVES = frozenset({"up", "down", "change"})
 # What may belong to one of two that are compared.
 _OF_ONE_SIDE = frozenset({"basis", "directions", "negations", "top_n", "numbers"})
 _DEGREES = frozenset(
@@ -41,9 +42,22 @@ def is_symmetric(parts: Sequence[Part], question_type: str) -> bool:
     gaps = [parts[one + 1 : other] for one, other in pairwise(at)]
     if all(gap and all(part.slot == "residual" and part.value in _JOINING for part in gap) for gap in gaps):
         return True
+    if question_type in COMPARISONS:
+        parts = _without_growth(parts)
+        at = [index for index, part in enumerate(parts) if _kind(part) == kind]
+        gaps = [parts[one + 1 : other] for one, other in pairwise(at)]
     if question_type not in COMPARISONS or any(part.slot in _OF_ONE_SIDE for part in parts):
         return False
     return all(gap and all(_may_stand_between(part) for part in gap) for gap in gaps)
+
+
+def _without_growth(parts: Sequence[Part]) -> Sequence[Part]:
+    """ "Compare Visa's revenue growth with Mastercard's": both have it, where it stands at the only figure."""
+    figures = [index for index, part in enumerate(parts) if part.slot == "metrics"]
+    moves = [index for index, part in enumerate(parts) if part.slot == "directions"]
+    if len(figures) != 1 or len(moves) != 1 or moves[0] != figures[0] + 1 or parts[moves[0]].value not in _MOVES:
+        return parts
+    return [part for index, part in enumerate(parts) if index != moves[0]]
 
 
 def _may_stand_between(part: Part) -> bool:
