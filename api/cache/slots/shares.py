@@ -126,7 +126,7 @@ def _arranged(frame: Frame, kind: str, found: dict[str, list[int]]) -> list[Part
     if kind == "is":
         kinds = {frame.lexicon.metric_kinds.get(part.value, "flow") for part in of_part if part.slot == "metrics"}
         # What is spent goes there; another figure need not come from it: dividends are not what a profit comes from.
-        kind = "to" if "expense" in kinds else "is" if kinds else "from"
+        kind = "to" if "expense" in kinds else "is" if kinds - {"count"} else "from"
     return [*of_whole, Part("residual", f"share:{kind}"), *map(_without_slot, of_part)]
 
 
