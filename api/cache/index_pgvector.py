@@ -36,6 +36,8 @@ _SESSION = {
     # Where there is a choice between walking the graph and sorting what was read, the graph was asked for; the planner,
     # which knows little of a table that changes all the time, would read the whole scope.
     "enable_sort": "off",
+    # What is dear by the planner's reckoning would be compiled first, for longer than any search takes.
+    "jit": "off",
     "hnsw.iterative_scan": "strict_order",
     "hnsw.ef_search": str(_WALK_BREADTH),
     "hnsw.max_scan_tuples": str(_MOST_WALKED),
