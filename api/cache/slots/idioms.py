@@ -127,7 +127,4 @@ _TABLES = (
 
 
 def in_plain_words(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
-    found = list(items)
-    for table in _TABLES:
-        found = reworded(found, words, lexicon, table)
-    return found
+    return reworded(items, words, lexicon, _TABLES)

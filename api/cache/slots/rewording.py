@@ -85,27 +85,45 @@ def compiled(rules: Mapping[str, str]) -> tuple[Rewording, ...]:
     )
 
 
-def reworded(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon, rules: Sequence[Rewording]) -> list[Item]:
-    """The items, or what the first pattern that fits them all makes of them."""
-    if len(items) > _MAX_ITEMS:
-        return list(items)
-    bare, aside = _apart(items)
-    codes = {item: f" {_code(item, words, lexicon)}" for item in items}
-    whole = _Row(items, codes)
-    row = _Row(bare, codes) if aside else whole
-    periods = "".join(item.value for item in aside if item.slot == "periods")
+def reworded(
+    items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon, tables: Iterable[Sequence[Rewording]]
+) -> list[Item]:
+    """The items, or what in each table in turn the first pattern that fits them all makes of them."""
+    sight = _Sight(items, words, lexicon)
+    for rules in tables:
+        made = _first_made(sight, rules)
+        if made is not None:
+            sight = _Sight(made, words, lexicon)
+    return list(sight.items)
+
+
+def _first_made(sight: _Sight, rules: Sequence[Rewording]) -> list[Item] | None:
+    if len(sight.items) > _MAX_ITEMS:
+        return None
     for rule in rules:
         # Among words that nobody knows a period must stay where it is: the deal of 2022 is not the revenue of 2022.
-        used, rest = (whole, []) if rule.is_open else (row, aside)
+        used, rest = (sight.whole, []) if rule.is_open else (sight.row, sight.aside)
         if rule.needs not in used.text:
             continue
         fit = rule.pattern.fullmatch(used.text)
-        if fit is None or (periods and rule.without in periods):
+        if fit is None or (sight.periods and rule.without in sight.periods):
             continue
         made = list(_made(rule, fit, used))
         if _particulars(made) == _particulars(used.items):
             return [*made, *(item for item in rest if item.slot != "preposition" or "T" not in rule.becomes)]
-    return list(items)
+    return None
+
+
+class _Sight:
+    """What patterns see of a question: all of its items, and those without the ones that may stand anywhere."""
+
+    def __init__(self, items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> None:
+        self.items = items
+        bare, self.aside = _apart(items)
+        codes = {item: f" {_code(item, words, lexicon)}" for item in items}
+        self.whole = _Row(items, codes)
+        self.row = _Row(bare, codes) if self.aside else self.whole
+        self.periods = "".join(item.value for item in self.aside if item.slot == "periods")
 
 
 def _particulars(items: Iterable[Item]) -> Counter[tuple[str, str]]:
