@@ -24,6 +24,9 @@ _CARRIED_BY = {
 }
 # These metrics too, whatever their kind.
 _ONLY = {
+    "made": frozenset(
+        {"contributions", "pension-contributions", "debt-repayment", "interest-paid", "income-taxes-paid"}
+    ),
     "expense": frozenset({"buybacks", "dividend", "special-dividend"}),
     "take": frozenset({"impairment", "goodwill-impairment", "write-down", "write-off", "restructuring-costs"}),
     "run": frozenset({"store-count"}),
@@ -70,7 +73,7 @@ def _carries(frame: Frame, item: Item) -> bool:
         return all(metric.value.startswith(names) or metric.value.endswith("-debt") for metric in frame.metrics) and (
             item.value == "carry" or not any(metric.value.endswith("debt") for metric in frame.metrics)
         )
-    only = "take" if frame.lemma(item) == "take in" and item.slot == "carrier" else item.value
+    only = {"take in": "take", "make": "made"}.get(frame.lemma(item), item.value)
     if only in _ONLY and {metric.value for metric in frame.metrics} <= _ONLY[only]:
         return True
     kinds = _CARRIED_BY.get(item.value, frozenset())

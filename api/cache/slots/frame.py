@@ -8,6 +8,7 @@ from functools import cached_property
 
 from api.cache.slots.items import NAME, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Word
+from api.cache.slots.movers import asks_what_moved
 from api.cache.slots.question_frame import COMPARATIVES, PLAIN, question_type
 
 SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
@@ -93,7 +94,8 @@ class Frame:
 
     @cached_property
     def asked(self) -> tuple[str, Sequence[Item]]:
-        return question_type(self.items, metric_kinds=self.metric_kinds)
+        kind, others = question_type(self.items, metric_kinds=self.metric_kinds)
+        return ("which" if kind == "what" and asks_what_moved(self.items, self.words) else kind), others
 
     @property
     def question_type(self) -> str:

@@ -34,6 +34,10 @@ def with_moves(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -
     if asked and (asked[0].value not in _ASKED or items.index(asked[0]) > moves[0]):
         return list(items)
     is_what = not asked or asked[0].value == "what"
+    word = words[items[moves[0]].start]
+    if is_what and word.text != word.base:
+        # "The changes in the index" are those that were made.
+        return list(items)
     found = _as_noun(items, moves[0]) if is_what else _as_verb(items, moves[0])
     if found is None:
         return list(items)

@@ -53,7 +53,7 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
     if item.value == "about" and not index:
         # "Regarding Apple, what …"
         return True
-    if item.value == "there" or (after is not None and after.slot == "question"):
+    if item.value == "there" or (after is not None and after.slot == "question" and item.value not in ("to", "from")):
         return True
     if item.value == "from" and after is not None and after.slot == "entities":
         return any(other.slot == "basis" and other.value == "consensus" for other in frame.items)

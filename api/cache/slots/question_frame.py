@@ -46,6 +46,7 @@ _STRONG = frozenset(
         "how-many",
     }
 )
+_AMOUNTS = frozenset({"flow", "expense", "payment", "ratio", "balance", "market", "count"})
 _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
 _BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
@@ -141,13 +142,18 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
     if value == "how-high" and any("price" in item.value for item in items if item.slot == "metrics"):
         # The highest price of a time is not its price.
         return value
-    if value in ("how-much", "how-high") or (value == "how-fast" and directed & {"up", "down"}):
+    if value == "how-high" or (value in ("how-much", "how-big") and _is_size(items, metric_kinds)):
         return "what"
-    if value == "how" and "change" in directed:
+    if (value == "how-fast" and directed & {"up", "down"}) or (value == "how" and "change" in directed):
         return "what"
     if value == "explain" and directed & _CHANGES:
         return "why"
     return _for_kind(value, items, metric_kinds)
+
+
+def _is_size(items: Sequence[Item], metric_kinds: Collection[str]) -> bool:
+    """A debt is how large it is; customers and stores are more than that."""
+    return set(metric_kinds) <= _AMOUNTS and not any(item.value == "store-count" for item in items)
 
 
 def _for_kind(value: str, items: Sequence[Item], metric_kinds: Collection[str]) -> str:

@@ -20,6 +20,9 @@ _SPENDING = frozenset({"spend", "spending"})
 _COSTS = frozenset({"spending", "costs", "expenses"})
 _SPENT_ON = _THINGS | {"entities"}
 _EARNED_FROM = _THINGS | {"entities", "metrics"}
+_SOLD_BY_NUMBER = frozenset(
+    {"vehicle", "car", "truck", "auto", "automobile", "ev", "suv", "pickup", "van", "motorcycle", "home", "house"}
+)
 _SHARES = frozenset({"share", "shares", "portion", "proportion", "part", "fraction", "percentage", "much"})
 _AMOUNT = frozenset({"how-much", "what"})
 _DID = frozenset({"do", "did"})
@@ -178,8 +181,16 @@ def with_one_name(items: Sequence[Item], words: Sequence[Word]) -> list[Item]:
     if metrics == ["dividend"] and len(per_share) == 1:
         others = [item for item in items if item not in per_share]
         return [item._replace(value="dividend-per-share") if item.value == "dividend" else item for item in others]
+    items = [_of_things(item, items[index - 1], words) if index else item for index, item in enumerate(items)]
     for index, item in enumerate(items[:-2]):
         said = [words[other.start].text for other in (item, *items[index + 1 : index + 3])]
         if item.slot == "metrics" and said == ["sales", "in", "units"]:
             return [*items[:index], item._replace(value="unit-sales"), *items[index + 3 :]]
     return list(items)
+
+
+def _of_things(item: Item, before: Item, words: Sequence[Word]) -> Item:
+    """Truck sales may be trucks, truck revenue is money."""
+    if (item.slot, item.value) != _REVENUE or words[item.start].text != "sales" or before.slot not in _THINGS:
+        return item
+    return item._replace(value="sales") if words[before.end - 1].base in _SOLD_BY_NUMBER else item
