@@ -16,7 +16,7 @@ _SHARES = frozenset({"share", "percentage", "percent", "%", "portion", "proporti
 _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of"})
 _MAY_BE_SHARES = frozenset({"units", "ask", "unknown", "synonyms", "basis"})
 _LETTERS = {
-    "question": {"what": "q", "which": "q", "how-much": "m"},
+    "question": {"what": "q", "which": "q", "how-much": "m", "how-big": "m"},
     "preposition": {"of": "o", "as": "a", "from": "f", "by": "y", "in": "i", "at": "i", "for": "u"},
     "auxiliary": {"is": "b", "was": "b", "do": "d", "did": "d"},
     "connective": {"and": "n"},

@@ -28,7 +28,7 @@ _EARNED = frozenset(
 )
 _SALES = frozenset({"revenue", "net-sales", "gross-sales"})
 _LETTERS = {
-    "question": {"what": "q", "which": "q", "how-much": "m", "how-many": "n"},
+    "question": {"what": "q", "which": "q", "how-much": "m", "how-big": "m", "how-many": "n"},
     "auxiliary": {"do": "d", "did": "d", "is": "b", "was": "b", "have": "h", "had": "h"},
     "preposition": {
         "of": "o",
