@@ -155,7 +155,7 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if not frame.is_plain or any(part.slot == "negations" for part in parts):
         return False
     words = _words(parts, question_type)
-    if _may_be_compared(frame, question_type) or _costs_another(frame):
+    if _may_be_compared(frame, question_type) or _costs_another(frame) or _asks_what_moved_it(frame):
         return False
     if frame.is_choice:
         return not words
@@ -174,6 +174,14 @@ def _costs_another(frame: Frame) -> bool:
         for before, item, after in zip(frame.items, frame.items[1:], frame.items[2:], strict=False)
         if before.slot == "entities"
     )
+
+
+def _asks_what_moved_it(frame: Frame) -> bool:
+    """ "What grew Apple's revenue", unlike "what revenue did Apple grow"."""
+    first = [item for item in frame.items if item.slot != "article"][:3]
+    if [item.slot for item in first[:2]] != ["question", "directions"] or len(first) < 3:
+        return False
+    return first[0].value == "what" and first[2].slot in ("entities", "metrics") and frame.is_participle(first[1])
 
 
 def _may_be_compared(frame: Frame, question_type: str) -> bool:

@@ -12,6 +12,7 @@ from api.cache.slots.movers import asks_what_moved
 from api.cache.slots.question_frame import COMPARATIVES, PLAIN, question_type
 
 SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
+_SIZES = frozenset({"larger", "bigger", "smaller", "largest", "biggest", "smallest", "greatest"})
 MOVES = frozenset({"up", "down"})
 _RANKING = SUPERLATIVES | {"up", "down", "most", "least"}
 _NAMED_KINDS = ("company", "index")
@@ -130,6 +131,13 @@ class Frame:
         """ "When does Salesforce report earnings" asks for the date of its results."""
         says = any(item.slot == "carrier" and item.value in ("say", "announce", "release") for item in self.items)
         return self.question_type == "when" and says and [item.value for item in self.metrics] == ["earnings"]
+
+    def is_of_size(self, item: Item) -> bool:
+        """Larger stores are not more stores."""
+        if self.raw_text(item) not in _SIZES or self.question_type not in ("which", "yes-no"):
+            return False
+        kinds = self.metric_kinds
+        return "count" in kinds or (item.value in COMPARATIVES and bool(kinds & {"attribute", "person"}))
 
     @cached_property
     def is_choice(self) -> bool:

@@ -95,6 +95,8 @@ def _soft(frame: Frame, index: int) -> Part:
 
 def _direction(frame: Frame, index: int) -> Part:
     item = frame.items[index]
+    if frame.is_of_size(item):
+        return Part("directions", f"size:{item.value}")
     if frame.is_choice and item.value in _OF_TWO:
         grows = any(other.slot == "directions" and other.value in MOVES for other in frame.items)
         return Part("directions", item.value if grows else _OF_TWO[item.value])

@@ -20,6 +20,7 @@ from api.cache.slots.frame import Frame
 from api.cache.slots.idioms import in_plain_words
 from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.period_text import respelled
+from api.cache.slots.question_frame import asks_twice
 from api.cache.slots.reading import read
 from api.cache.slots.rules_version import rules_version
 from api.cache.slots.same_periods import with_common_periods
@@ -102,6 +103,8 @@ class SlotParser:
             problems.append("nothing is asked")
         if frame.names_one_thing_twice:
             problems.append("it calls one thing by two names, and may ask for the difference")
+        if asks_twice(frame.items):
+            problems.append("it asks two questions")
         if _is_foreign(question.text, frame):
             problems.append("it is not in English, or not all of it")
         elif by_figures:

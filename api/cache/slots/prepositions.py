@@ -28,6 +28,9 @@ _PER_SHARE_KINDS = frozenset({"market", "payment"})
 def preposition(frame: Frame, index: int) -> Part | None:
     item = frame.items[index]
     following = frame.following(index)
+    if frame.raw_text(item) == "throughout" and frame.question_type in ("yes-no", "who"):
+        # At every moment of it, not at one
+        return word(frame, index)
     before = frame.items[index - 1] if index else None
     if item.value == "in" and _is_content(before, following):
         # "What is in Apple's cost of revenue"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from api.cache.slots.items import Item
 
@@ -31,6 +32,7 @@ PLAIN = frozenset(
     }
 )
 
+_ANOTHER = frozenset({"why", "how", "when", "where", "who", "how-much", "how-many", "what", "which"})
 _GIVES_WAY = frozenset({"explain", "what", "how", "how-much", "list", "whether", "discuss"})
 _STRONG = frozenset(
     {
@@ -80,6 +82,15 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     if _is_choice(first, items):
         return "which", others
     return _settled(first, items, metric_kinds), others
+
+
+def asks_twice(items: Sequence[Item]) -> bool:
+    """ "Did it fall and why"."""
+    return any(
+        (before.slot, before.value) == ("connective", "and") and item.slot == "question" and index > 0
+        for index, (before, item) in enumerate(pairwise(items))
+        if item.value in _ANOTHER
+    )
 
 
 def _without_question_word(items: Sequence[Item], metric_kinds: Collection[str]) -> str:

@@ -116,6 +116,8 @@ def _may_be_ranked(frame: Frame, signs: _Signs) -> bool:
     """One sort of measure, one period, and no vague word where the measure is not what it is about."""
     degrees = [item.value for item in signs.items if item.slot == "directions"]
     periods = [item for item in frame.items if item.slot == "periods"]
+    if "B" not in signs.letters and any(frame.is_of_size(item) for item in signs.items):
+        return False
     if len(periods) > 1 or ("B" not in signs.letters and set(degrees) & _VAGUE):
         return False
     return not set("kK") & set(signs.letters) or frame.metric_kinds <= {"flow", "expense"}
