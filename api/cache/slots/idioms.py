@@ -18,23 +18,23 @@ from api.cache.slots.rewording import compiled, reworded
 
 _PEOPLE = {
     "question:who auxiliary:is C metrics:ceo": """
-        ?who is? =runs|=running|=run C
-        ?who is C =run by
-        ?who is by C =run
+        ?who is? =runs|=running|=run K
+        ?who is K =run by
+        ?who is by K =run
         ?who is? =leads|=leading|=heads|=heading|=boss K
         ?who is K =led|=headed by
         ?who is =boss|=head of K
-        ?who is? =running|=runs =show at C
-        ?who is in =charge of|at C
-        ?who is at =helm of|at C
+        ?who is? =running|=runs =show at K
+        ?who is in =charge of|at K
+        ?who is at =helm of|at K
     """,
     "question:who auxiliary:was C metrics:ceo": """
-        ?who =ran|=led C as m:ceo
-        ?who =ran C
+        ?who =ran|=led K as m:ceo
+        ?who =ran K
         ?who =led|=headed K
         ?who was K =run|=led|=headed by
-        ?who was in =charge of|at C
-        ?who was at =helm of|at C
+        ?who was in =charge of|at K
+        ?who was at =helm of|at K
     """,
     "question:who auxiliary:is C metrics:chair": """
         ?who is m:chair|chair of? C =board?
@@ -74,12 +74,15 @@ _PEOPLE = {
         ?who is =head|chair|m:chair of C A1 =committee
         ?who is =head|chair|m:chair of A1 =committee of|at|for C
     """,
+    # What is part of a company no person owns.
+    "question:who idiom:own S": """
+        ?which|?what =company|=firm =owns S
+        ?which|?what =company|=firm is =owner of S
+    """,
     "question:who idiom:own D": """
         ?who =owns D
-        ?which|?what =company|=firm =owns D
         ?who is =owner of D
         ?who is D =owner
-        ?which|?what =company|=firm is =owner of D
         ?who is D =owned by
         by ?who is D =owned
     """,

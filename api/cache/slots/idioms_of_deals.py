@@ -29,13 +29,16 @@ _ACQUISITIONS = {
     """,
     "question:who auxiliary:did idiom:acquire D": """
         !Q ?who =acquired|=bought|=purchased D
-        !Q ?which|?what =company|=firm =acquired|=bought|=purchased D
         !Q ?who was D acquire|d:buy by
         !Q by ?who was D acquire|d:buy
-        !Q ?which|?what =company|=firm was D acquire|d:buy by
-        !Q by ?which|?what =company|=firm was D acquire|d:buy
         by ?who was D take =over
         ?who was D take =over by
+    """,
+    # Nor is it a company that bought what a person did.
+    "question:who auxiliary:did idiom:acquire F": """
+        !Q ?which|?what =company|=firm =acquired|=bought|=purchased F
+        !Q ?which|?what =company|=firm was F acquire|d:buy by
+        !Q by ?which|?what =company|=firm was F acquire|d:buy
     """,
     "question:what auxiliary:did C idiom:acquired-companies": """
         ?which|?what =companies|=firms did|have E acquire|d:buy

@@ -66,12 +66,12 @@ SAID = {
     """,
 }
 EXPECTED = {
-    "question:what do|did C basis:guidance A1? A2? M T": f"""
-        ?what|?how-much|?how-many A1? A2? M do|did C {_AHEAD}
-        ?what|?how-much|?how-many A1? A2? M do|did C {_AHEAD} to generate|earn|report|make|post|achieve|deliver
-        ?what do|did C {_AHEAD} its? A1? A2? M to be
-        ?what do|did C {_AHEAD} for? its? A1? A2? M
-        ?how-much|?what do|did C {_AHEAD} to spend|invest on|in A1? A2? M
+    "question:what do C basis:guidance A1? A2? M T": f"""
+        ?what|?how-much|?how-many A1? A2? M do C {_AHEAD}
+        ?what|?how-much|?how-many A1? A2? M do C {_AHEAD} to generate|earn|report|make|post|achieve|deliver
+        ?what do C {_AHEAD} its? A1? A2? M to be
+        ?what do C {_AHEAD} for? its? A1? A2? M
+        ?how-much|?what do C {_AHEAD} to spend|invest on|in A1? A2? M
     """,
     # Not what it is expected to do, by others.
     "question:what is C basis:guidance A1? A2? M T": f"""
@@ -79,13 +79,9 @@ EXPECTED = {
         ?what|?how-much|?how-many A1? A2? M is C {_LOOKING} to generate|earn|report|make|post|achieve|deliver
         ?what is C {_LOOKING} for? its? A1? A2? M
     """,
-    "question:what do|did C basis:guidance A1? A2? M": """
-        ?what|?how-much A1? A2? M do|did C b:forecast
-        ?what do|did C b:forecast for? its? A1? A2? M
-    """,
-    "question:what C basis:guidance A1? A2? M": """
-        ?what is|was C' A1? A2? M b:forecast
-        ?what is|was C' b:forecast for A1? A2? M
+    "question:what did C basis:guidance A1? A2? M": """
+        ?what|?how-much A1? A2? M did C b:forecast
+        ?what did C b:forecast for? its? A1? A2? M
     """,
     "question:what C basis:guidance A1 A2? T": f"""
         ?what do C {_AHEAD} for its? A1 A2?

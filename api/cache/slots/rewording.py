@@ -9,7 +9,7 @@ A pattern is a row of atoms, one for each item of the question, and must fit all
     T, A        a period, any item; T1, A1 where there are several
     ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
-    E           a known company that is no investor
+    E, F        a known company that is no investor, or that no person has bought (or a part of one)
     !T, !Q      no item: there must be no period, no quarter
 
 `a|b` is either, `a?` may be missing. In what a pattern becomes, an atom spelled as in
@@ -40,12 +40,13 @@ _PREFIXES = {
 }
 _PLACES = {"geography": "G", "segment": "S", "index": "X"}
 _CLASSES = {
-    "C": "[KIN]",
-    "C'": "[KIN]'",
-    "D": "[KINS]",
-    "K": "[KI]",
-    "E": "K",
-    "E'": "K'",
+    "C": "[KINB]",
+    "C'": "[KINB]'",
+    "D": "[KINBS]",
+    "K": "[KIB]",
+    "E": "[KB]",
+    "E'": "[KB]'",
+    "F": "[KIS]",
     "M": "m:[^/]*",
     "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
     "T": "T:[^/]*",
@@ -55,9 +56,10 @@ _CLASSES = {
     "V": "d:(?:up(?!/up )|down|surge|plunge|recover)",
 }
 _PARTICULARS = frozenset({"periods", "entities", "numbers", "units", "currencies", "negations", "top_n"})
-_NAMES = "CDEKN"
+_NAMES = "CDEFKNS"
 # They buy shares, and seldom a company.
 _INVESTORS = ("berkshire", "blackrock", "state-street", "vanguard", "fidelity", "softbank", "blackstone", "kkr")
+_BOUGHT_BY_PEOPLE = frozenset({"twitter", "x", "dell"})
 # What is put in other words is short, and "..." takes long in what is not.
 _MAX_ITEMS = 40
 _OF_PERIOD = frozenset({"in", "for", "of", "during", "at", "on", "as-of"})
@@ -214,11 +216,19 @@ def _one(name: str) -> str:
     return f"{_CLASSES.get(name.rstrip('0123456789')) or re.escape(name)}'?/[^ ]*"
 
 
+def _kind_of_company(value: str) -> str:
+    if value.startswith(NAME):
+        return "N"
+    if value in _BOUGHT_BY_PEOPLE:
+        return "B"
+    return "I" if value.startswith(_INVESTORS) else "K"
+
+
 def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
     texts = tuple(word.text for word in words[item.start : item.end])
     if item.slot == "entities":
         place = _PLACES.get(lexicon.entity_kinds.get(item.value, "company"))
-        name = place or ("N" if item.value.startswith(NAME) else "I" if item.value.startswith(_INVESTORS) else "K")
+        name = place or _kind_of_company(item.value)
         name += "'" if is_possessive(words[item.end - 1]) else ""
     elif item.slot == "periods":
         name = item.value if item.value == "end-year" else f"T:{item.value}"

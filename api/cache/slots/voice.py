@@ -24,6 +24,8 @@ _COMPANY = Part("residual", "company")
 _HAVE = Part("residual", "have")
 _CAGR = Part("metrics", "cagr")
 _AFFECT = Part("residual", "affect")
+# People sue and own too.
+_DONE_BY_COMPANIES = frozenset({"supply", "make", "manufacture", "produce", "audit", "operate", "insure", "underwrite"})
 # "Which stores did it open": what the question word asks about stays in front.
 _FRONTED = frozenset({"which", "count"})
 _PREPOSITIONS = frozenset({"in", "on", "for", "at", "from", "with", "to", "by", "and", "or", "than", "if", "because"})
@@ -65,7 +67,7 @@ def in_active_voice(parts: Sequence[Part], question_type: str, *, of_figures: bo
     # The deal of 2022 that hurt revenue is not the deal that hurt the revenue of 2022.
     has_event = any(part.value.endswith(NOUN) for part in parts)
     active = _with_period_last(_active(list(parts), question_type), anywhere=of_figures and not has_event)
-    if question_type == "which" and active[:1] == [_COMPANY]:
+    if question_type == "which" and active[:1] == [_COMPANY] and active[1:2] and active[1].value in _DONE_BY_COMPANIES:
         return "who", active[1:]
     return question_type, active
 
