@@ -45,53 +45,66 @@ _PURPOSE += "(?: (?:that )?(?:i'm|i am|we're|we are) (?:writing|preparing|workin
 _PLEASE = _any("please; pls; plz; kindly")
 _AROUND = _any(_HELLO, _SORRY, _ANNOUNCED, _PURPOSE, _PLEASE, "out of curiosity; dear assistant")
 
-_LEARN = _any(
-    "know; find out; learn; understand; see; hear; figure out; work out; check; clarify; confirm; be told; get"
-)
+# "I want to check if an email is real" asks how. So only before figures these are the same as to know.
+_KNOW = _any("know; learn; understand; hear; be told")
+_LEARN = _any(_KNOW, "find out; see; figure out; work out; check; clarify; confirm; get")
 _TELL = _any(
     rf"(?:tell|give|show|remind|inform|enlighten|send)(?:ing)? {_ME}; let(?:ting)? {_ME} know",
     rf"help(?:ing)? {_ME}(?: out)?(?: to)? (?:know|find out|learn|understand|see|figure out)",
 )
 _EXPLAIN = rf"(?:explain|explaining|describe|describing|clarify|clarifying)(?: to {_ME})?"
-# What someone may be able to do: "can you check if milk is bad". So these go only before figures.
+# What someone may be able to do: "can you check if milk is bad".
 _LOOK = _any(
-    "look(?:ing)? up; check(?:ing)?; find(?:ing)?(?: out)?; get; getting; pull(?:ing)?(?: up)?; dig(?:ging)? up",
-    "fetch(?:ing)?; confirm(?:ing)?; work out; share; sharing; provide; providing; figure out; see",
+    "look(?:ing)? up; check(?:ing)?; find(?:ing)?(?: out)?; pull(?:ing)?(?: up)?; dig(?:ging)? up; fetch(?:ing)?",
+    "confirm(?:ing)?; work out; share; sharing; provide; providing; figure out; see",
 )
 _SEARCH = _any(
-    rf"{_LOOK}(?: {_ME}(?: with)?| for {_ME})?; help(?:ing)? {_ME}(?: out)? (?:with|(?:to )?(?:find|get|check))"
+    rf"{_LOOK}(?: {_ME}(?: with)?| for {_ME})?; get(?:ting)? {_ME}",
+    rf"help(?:ing)? {_ME}(?: out)? (?:with|(?:to )?(?:find|get|check))",
 )
-_SOMEONE = _any("you; someone; somebody; anyone; anybody")
-_WOULD_YOU = _any(
-    f"(?:can|could|would|will|might|may) {_SOMEONE} {_JUST}(?:mind |be (?:able|so kind as|kind enough) to )?{_JUST}",
-    "(?:is there )?any chance (?:that )?you (?:can|could)[ ]; (?:is it|would it be) possible for you to[ ]",
-)
+_KINDLY = rf"{_JUST}(?:mind |be (?:able|so kind as|kind enough) to )?{_JUST}"
+_BY_CHANCE = "(?:is there )?any chance (?:that )?you (?:can|could)[ ]; (?:is it|would it be) possible for you to[ ]"
+_WOULD_YOU = _any(f"(?:can|could|would|will|might|may) you {_KINDLY}", _BY_CHANCE)
+_WOULD_SOMEONE = _any(f"(?:can|could|would) (?:someone|somebody|anyone|anybody) {_KINDLY}", _WOULD_YOU)
 # "Can I get a dividend from Ford" asks for no figure.
-_MAY_I = rf"(?:may|can|could|might) i {_JUST}(?:see|find out|check|look up)"
+_MAY_I = rf"(?:may|can|could|might) i {_JUST}(?:see|find out|check|look up|know|ask)"
 _IF_YOU_COULD = (
     rf"(?:if |whether )?you (?:can|could|might|would|may) {_JUST}(?:be able to )?(?:{_TELL}|{_EXPLAIN}|know)"
 )
-_I_WISH = _any(
-    rf"i(?:'d| would)? {_JUST}(?:like|love|want|wanted|need|needed|appreciate|wish) {_JUST}(?:to {_LEARN}|knowing)",
-    rf"(?:i'm|i am) {_JUST}(?:trying|hoping|looking|curious|keen|interested) {_JUST}(?:to {_LEARN}|in knowing)",
-    rf"i(?:'m| am| was)? {_JUST}(?:wonder|wondering|curious|hoping)(?: {_IF_YOU_COULD}| if (?:any|some)one knows)?",
-    "(?:just )?(?:wondering|curious); what (?:i'd like|i would like|i want|i need) to know is",
-    "my (?:boss|manager|client|colleague|team|professor|teacher) (?:wants|needs|would like) to know",
-    "it would be (?:great|nice|helpful|good) to know",
-)
+
+
+def _wish(learn: str) -> str:
+    return _any(
+        rf"i(?:'d| would)? {_JUST}(?:like|love|want|wanted|need|needed|appreciate|wish) {_JUST}(?:to {learn}|knowing)",
+        rf"(?:i'm|i am) {_JUST}(?:trying|hoping|looking|curious|keen|interested) {_JUST}(?:to {learn}|in knowing)",
+        rf"i(?:'m| am| was)? {_JUST}(?:wonder|wondering|curious|hoping)(?: {_IF_YOU_COULD}| if (?:any|some)one knows)?",
+        "(?:just )?(?:wondering|curious); what (?:i'd like|i would like|i want|i need) to know is",
+        "my (?:boss|manager|client|colleague|team|professor|teacher) (?:wants|needs|would like) to know",
+        "it would be (?:great|nice|helpful|good) to know",
+    )
+
+
 _KNOWING = _any(
-    f"(?:do|would|might) (?:you|we) {_maybe('happen to; perhaps; by any chance; actually; already')}know",
-    "does (?:anyone|anybody|someone|somebody) (?:here )?know; by any chance,? do you know",
-    "(?:do you have |have you (?:got )?)?(?:any|an) (?:idea|clue); is there (?:a|any) way to (?:know|find out)",
-    "(?:is it|would it be) possible to (?:know|find out|tell me|see)",
-    "(?:may|can|could|might) i (?:(?:just|please|quickly) )?(?:know|ask|find out|see)(?: you)?",
+    f"do (?:you|we) {_maybe('happen to; perhaps; by any chance; actually; already')}know",
+    "(?:would|might) you happen to know; by any chance,? do you know; (?:may|could|might) i ask(?: you)?",
+    "does (?:anyone|anybody|someone|somebody) (?:here )?know",
+    "(?:do you have |have you (?:got )?)?(?:any|an) (?:idea|clue)",
+)
+# The answer to these may be that nobody can.
+_POSSIBLE = _any(
+    _KNOWING,
+    "is there (?:a|any) way to (?:know|find out); (?:is it|would it be) possible to (?:know|find out|tell me|see)",
+    "(?:would|might) you know",
+    _MAY_I,
 )
 # Before a whole question these say nothing, whatever is asked.
-_ASKING = _any(rf"(?:{_WOULD_YOU})?(?:{_TELL}|{_EXPLAIN})", _I_WISH, _KNOWING)
-_SEARCHING = _any(rf"(?:{_WOULD_YOU})?{_SEARCH}", _ASKING, _MAY_I)
+_ASKING = _any(rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN})", _wish(_KNOW), _KNOWING)
 _ASKING_FOR = _any(
-    rf"(?:{_WOULD_YOU})?(?:{_TELL}|{_SEARCH})", _I_WISH, _KNOWING, _MAY_I, "i (?:can't|cannot|couldn't) find"
+    rf"(?:{_WOULD_SOMEONE})?{_TELL}; (?:{_WOULD_YOU})?{_SEARCH}; i (?:can't|cannot|couldn't) find",
+    _wish(_LEARN),
+    _POSSIBLE,
 )
+_SEARCHING = _any(rf"(?:{_WOULD_SOMEONE})?{_EXPLAIN}", _ASKING_FOR)
 
 _WH = r"(?:(?:by|in|to|at|for|from|on|of|with|under) )?(?:what|who|whom|whose|when|where|why|how|which)(?:'s|s|'re)?\b"
 _CLAUSE = rf"{_WH}(?!\s*(?:$|[?.!]))"
@@ -114,18 +127,28 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
+# What is known to whoever is asked, or was spoken of before.
+_TO_ONE = r".*\b(?:he|she|you|your)\b)"
 _AN_ORDER = rf"(?:{_WOULD_YOU})(?=(?:define|explain|summari[sz]e|describe|compare|calculate)\b)"
 _AROUND_A_QUESTION = _pattern(
     rf"(?:(?:{_AROUND}{_GAP})+(?:{_AN_ORDER})?|{_AN_ORDER})(?={_CLAUSE}|{_DIRECT}|{_ASKING}\b)"
 )
-_BEFORE_A_CLAUSE = _pattern(rf"(?:(?:{_ASKING}|{_PLEASE}){_GAP})+(?={_CLAUSE})(?!how\s+to\b|.*\b(?:he|she)\b)")
-_BEFORE_WHETHER = _pattern(rf"(?:(?:{_WOULD_YOU})?{_TELL}|{_I_WISH}|{_KNOWING}){_GAP}(?:if|whether)\s+(?=\w)")
+_BEFORE_A_CLAUSE = _pattern(rf"(?:(?:{_ASKING}|{_PLEASE}){_GAP})+(?={_CLAUSE})(?!how\s+to\b|{_TO_ONE}")
+_BEFORE_WHETHER = _pattern(
+    rf"(?:(?:{_WOULD_SOMEONE})?{_TELL}|{_wish(_KNOW)}|{_KNOWING}){_GAP}(?:if|whether)\s+(?=\w)(?!{_TO_ONE}"
+)
 _BEFORE_A_FIGURE = _pattern(
     rf"(?:(?:{_AROUND}|{_SEARCHING}){_GAP})+(?={_CLAUSE})|(?:(?:{_AROUND}|{_ASKING_FOR}){_GAP})+(?!(?:if|whether)\b)(?=\S)"
 )
 _WHETHER_A_FIGURE = _pattern(rf"{_SEARCHING}{_GAP}(?:if|whether)\s+(?=\w)")
 _AFTERWARDS = _pattern(rf"(?:(?:(?<![,;.?!])[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$")
-_ABOUT_WORDS = _pattern(r"\b(?:say|said|spell|translate|write|means?|pronounce|sang|sings?|sung|song)\b")
+_ABOUT_WORDS = _pattern(
+    r"\b(?:say|said|spell|translate|write|means?|pronounce|sang|sings?|sung|song|stands? for|for (?:yes|no)"
+    r"|french|german|spanish|italian|japanese|chinese|english|latin|portuguese|russian|korean|arabic|dutch|thai|hindi)\b"
+)
+# "Let me know when dinner is ready" is no question, nor is "tell me if the price falls".
+_FOR_LATER = _pattern(r"(?:.*\b(?:let|remind|inform)(?:ting|ing)? (?:me|us)|(?:please )?(?:tell|show) (?:me|us))\b")
+_UNTIL = _pattern(r"(?:when|if|whether)\b(?!.*\b(?:was|were|did|had|(?:19|20)\d\d|\w+ed)\b)")
 _TYPOGRAPHIC = str.maketrans("\u2018\u2019\u02bc", "'''")
 
 
@@ -137,29 +160,34 @@ class Unwrapped(NamedTuple):
 
 def unwrapped(question: str) -> Unwrapped:
     """The question without what is no part of it, whatever it asks for."""
-    text = _without_tail(" ".join(question.split()))
-    plain = text.translate(_TYPOGRAPHIC)
-    start = around.end() if (around := _AROUND_A_QUESTION.match(plain)) else 0
-    if before := _BEFORE_A_CLAUSE.match(plain, start):
-        return Unwrapped(text[before.end() :], indirect=True)
-    if whether := _BEFORE_WHETHER.match(plain, start):
-        return Unwrapped("whether " + text[whether.end() :], indirect=True)
-    return Unwrapped(text[start:], indirect=False)
+    return _unwrapped(question, _BEFORE_A_CLAUSE, _BEFORE_WHETHER) or Unwrapped(question, indirect=False)
 
 
 def figure_asked_for(question: str) -> Unwrapped | None:
     """What follows a request that would be a question of its own elsewhere: the rest of "pull up Ford's debt"."""
+    found = _unwrapped(question, _BEFORE_A_FIGURE, _WHETHER_A_FIGURE)
+    return found if found is not None and found.indirect else None
+
+
+def is_about_words(question: str) -> bool:
+    """ "How do you say no, thanks?": what is left out elsewhere may be asked about."""
+    return _ABOUT_WORDS.search(question) is not None
+
+
+def _unwrapped(question: str, clause: re.Pattern[str], whether: re.Pattern[str]) -> Unwrapped | None:
     text = _without_tail(" ".join(question.split()))
     plain = text.translate(_TYPOGRAPHIC)
     start = around.end() if (around := _AROUND_A_QUESTION.match(plain)) else 0
-    if before := _BEFORE_A_FIGURE.match(plain, start):
-        return Unwrapped(text[before.end() :], indirect=True)
-    whether = _WHETHER_A_FIGURE.match(plain, start)
-    return None if whether is None else Unwrapped("whether " + text[whether.end() :], indirect=True)
+    for pattern, begins in ((clause, ""), (whether, "whether ")):
+        if before := pattern.match(plain, start):
+            rest = before.end()
+            if _FOR_LATER.match(plain, start, rest) and _UNTIL.match(f"{begins}{plain[rest:]}"):
+                return None
+            return Unwrapped(begins + text[rest:], indirect=True)
+    return Unwrapped(text[start:], indirect=False)
 
 
 def _without_tail(text: str) -> str:
-    """ "How do you say no, thanks?" is about the words."""
     plain = text.translate(_TYPOGRAPHIC)
-    end = None if _ABOUT_WORDS.search(plain) else _AFTERWARDS.search(plain)
+    end = None if is_about_words(plain) else _AFTERWARDS.search(plain)
     return text[: end.start()] if end is not None and end.start() > 0 else text

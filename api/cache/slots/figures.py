@@ -40,7 +40,7 @@ _RELATIONS = frozenset({"attribute", "person"})
 
 def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Slots:
     """`relative`: a period of the question depends on the day."""
-    judged = with_usual_comparison(list(_judged(frame)), frame.metric_kinds)
+    judged = with_usual_comparison(list(_judged(frame)), frame.metric_kinds, throughout=_is_throughout(frame))
     question_type = "define" if is_definition(frame) else frame.question_type
     parts = [part for part in judged if part.slot != "soft" and not _is_redundant(part, judged, frame)]
     read = _read(frame, parts, question_type)
@@ -108,6 +108,12 @@ def _text_of_periods(frame: Frame) -> str:
 def _is_of_figures(frame: Frame) -> bool:
     documents = any(item.slot == "documents" for item in frame.items)
     return bool(frame.metrics) and frame.metric_kinds <= _FIGURES and not documents
+
+
+def _is_throughout(frame: Frame) -> bool:
+    """ "Growth from 2022 through 2023", "2022-2023": of two years, unlike "from 2022 to 2023"."""
+    words = [word for item in frame.items if item.slot == "periods" for word in frame.words[item.start : item.end]]
+    return any(word.text in ("through", "-") or "-" in word.raw for word in words)
 
 
 def _judged(frame: Frame) -> Iterator[Part]:

@@ -18,8 +18,11 @@ _OFTENER = frozenset({"quarterly", "monthly", "weekly", "daily", "half-yearly"})
 _OF_PERIODS = frozenset({"flow", "ratio", "expense"})
 
 
-def with_usual_comparison(parts: Sequence[Part], kinds: Collection[str]) -> list[Part]:
-    """`kinds` of the metrics. What the comparison is with is a basis then, and the period the later one."""
+def with_usual_comparison(parts: Sequence[Part], kinds: Collection[str], *, throughout: bool) -> list[Part]:
+    """What the comparison is with is a basis then, and the period the later one.
+
+    `kinds` of the metrics; `throughout`: from the beginning of the first period to the end of the last.
+    """
     directions = {part.value for part in parts if part.slot == "directions"}
     periods = [part for part in parts if part.slot == "periods"]
     if len(periods) != 1:
@@ -29,7 +32,7 @@ def with_usual_comparison(parts: Sequence[Part], kinds: Collection[str]) -> list
     if not directions <= _CHANGES or "market" in kinds:
         # A price changes from day to day, and from one year's mean to another's.
         return list(parts)
-    found = _COMPARED.fullmatch(periods[0].value) or _FROM_TO.fullmatch(periods[0].value)
+    found = _COMPARED.fullmatch(periods[0].value) or (None if throughout else _FROM_TO.fullmatch(periods[0].value))
     basis = None if found is None else _basis(found["earlier"], found["later"])
     period = periods[0].value if found is None or basis is None else found["later"]
     bases = {part.value for part in parts if part.slot == "basis"} | ({basis} if basis else set())

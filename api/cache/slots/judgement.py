@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.cache.slots.carriers import carrier
+from api.cache.slots.context import is_definition
 from api.cache.slots.frame import MOVES, Frame
 from api.cache.slots.items import NAME
 from api.cache.slots.parts import Part, word
@@ -46,6 +47,10 @@ def judge(frame: Frame, index: int) -> Part | None:
 
 def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
+    if item.slot == "metrics" and not frame.companies and is_definition(frame):
+        # A turnover is more than sales, an order book more than a backlog.
+        text = frame.text(item)
+        return Part("metrics", item.value if text in frame.lexicon.concepts else f"term:{text}")
     if item.slot == "metrics" and frame.asks_for_one(item):
         return Part("metrics", f"{item.value}:one")
     if item.slot == "metrics" and frame.asks_for_names(index):

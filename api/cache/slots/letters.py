@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.cache.slots.lexicon import Match, Word
+from api.cache.slots.lexicon import Lexicon, Match, Word
 
 _BEFORE = frozenset(
     """
@@ -12,6 +12,9 @@ _BEFORE = frozenset(
     """.split()  # noqa: SIM905 -- a list of words reads best as text
 )
 _AFTER = frozenset({"metrics", "preposition", "connective", "auxiliary", "basis", "carrier", "directions", "documents"})
+
+_OF_COMPANIES = frozenset({"metrics", "documents", "basis"})
+_STOCK = frozenset({"stock", "stocks", "share", "shares", "ticker", "corp", "inc", "company"})
 
 
 def is_letter_for_a_company(match: Match, words: Sequence[Word], matches: Sequence[Match]) -> bool:
@@ -29,3 +32,26 @@ def is_letter_for_a_company(match: Match, words: Sequence[Word], matches: Sequen
     if not at_end and not after & _AFTER:
         return False
     return words[match.start - 1].text in _BEFORE if match.start else "metrics" in after or at_end
+
+
+def without_doubtful_tickers(matches: Sequence[Match], words: Sequence[Word], lexicon: Lexicon) -> list[Match]:
+    """Without short names that stand for much else (USB, ICE, CRM) where no figure, share or period is spoken of."""
+    if any(match.phrase.slot in _OF_COMPANIES for match in matches):
+        return list(matches)
+    if any(any(map(str.isdigit, word.text)) or word.text in _STOCK or word.raw.startswith("$") for word in words):
+        return list(matches)
+    return [match for match in matches if not _is_doubtful(match, words, lexicon)]
+
+
+def _is_doubtful(match: Match, words: Sequence[Word], lexicon: Lexicon) -> bool:
+    if match.phrase.slot != "entities" or match.end - match.start > 1:
+        return False
+    word = words[match.start]
+    return (
+        len(words) > 1 and word.raw.isupper() and lexicon.is_ticker(word.text) and not word.raw.endswith(("'s", "'S"))
+    )
+
+
+def who_is_a_name(words: Sequence[Word]) -> bool:
+    """The World Health Organization, unless all is in capitals."""
+    return bool(words) and words[0].raw == "WHO" and any(any(map(str.islower, word.raw)) for word in words)

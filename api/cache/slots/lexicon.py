@@ -16,7 +16,7 @@ from api.cache.slots.word_forms import singular, verb_forms
 
 _FOLDER = Path(__file__).parent / "lexicon"
 # What says something about entries and is none.
-_LISTS = frozenset({"ticker_words", "calendar_years", "terms", DEEDS})
+_LISTS = frozenset({"ticker_words", "calendar_years", "terms", "concepts", DEEDS})
 _COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+", re.ASCII)
 
 
@@ -100,10 +100,12 @@ class Lexicon:
             for entry in file.names
             if entry.section == DEEDS
         }
-        ticker_words = {entry.name.lower() for file in files for entry in file.names if entry.section == "ticker_words"}
-        calendar_years = [entry for file in files for entry in file.names if entry.section == "calendar_years"]
-        self.calendar_years = frozenset(entry.name for entry in calendar_years)
-        self.terms = frozenset(entry.name for file in files for entry in file.names if entry.section == "terms")
+        entries = [entry for file in files for entry in file.names]
+        ticker_words = {entry.name.lower() for entry in entries if entry.section == "ticker_words"}
+        self._tickers = ticker_words | {entry.name.lower() for entry in entries if entry.group == "tickers"}
+        self.calendar_years = frozenset(entry.name for entry in entries if entry.section == "calendar_years")
+        self.concepts = frozenset(_spelled(entry.name) for entry in entries if entry.section == "concepts")
+        self.terms = frozenset(entry.name for entry in entries if entry.section == "terms")
         problems = [
             problem
             for file in files
@@ -112,12 +114,7 @@ class Lexicon:
             for phrase in _phrases(entry, ticker_words)
             if (problem := self._add(phrase, entry)) is not None
         ]
-        named = {entry.value for file in files for entry in file.names if entry.section == "entities"}
-        problems += [
-            f"{entry.where}: {entry.name!r} is no key of entities"
-            for entry in calendar_years
-            if entry.name not in named
-        ]
+        problems += _nowhere(entries)
         if problems:
             raise LexiconError(tuple(problems))
 
@@ -155,6 +152,10 @@ class Lexicon:
         """Whether the name stands for the company only where its figures are spoken of."""
         return texts in self._brands
 
+    def is_ticker(self, text: str) -> bool:
+        """Whether it is short for a company and, where no figure is spoken of, may be for something else."""
+        return text in self._tickers
+
     def matches(self, words: Sequence[Word]) -> Iterator[Match]:
         """Every phrase that is there, wherever it may begin, however it is written."""
         texts = [word.text for word in words]
@@ -174,6 +175,18 @@ class Lexicon:
         if (known.slot, known.value) == (phrase.slot, phrase.value):
             return None
         return f"{entry.where}: {entry.name!r} means {known.slot}.{known.value} already ({known.where})"
+
+
+def _spelled(name: str) -> str:
+    return " ".join(word.base for word in read_words(tokenize(name)))
+
+
+def _nowhere(entries: Sequence[NameEntry]) -> Iterator[str]:
+    """Keys that a list speaks of and no entity has."""
+    named = {entry.value for entry in entries if entry.section == "entities"}
+    for entry in entries:
+        if entry.section == "calendar_years" and entry.name not in named:
+            yield f"{entry.where}: {entry.name!r} is no key of entities"
 
 
 def read_words(tokens: Sequence[Token]) -> list[Word]:

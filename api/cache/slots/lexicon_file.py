@@ -24,7 +24,7 @@ METRIC_KINDS = (
 )
 # One value, many names.
 NAMED_SECTIONS = ("basis", "directions", "negations", "documents", "synonyms")
-WORD_SECTIONS = ("soft", "stop", "ticker_words", "calendar_years", "terms")
+WORD_SECTIONS = ("soft", "stop", "ticker_words", "calendar_years", "terms", "concepts")
 # How English puts questions: what the parser's rules are written for, so not for a user's own file.
 GRAMMAR = "grammar"
 # What verbs are as nouns (deeds.py): names of no things, so they stand for nothing by themselves.

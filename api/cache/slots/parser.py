@@ -13,7 +13,7 @@ from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.changes import with_changes
 from api.cache.slots.compounds import with_compounds
 from api.cache.slots.counts import with_counts
-from api.cache.slots.courtesy import Unwrapped, figure_asked_for, unwrapped
+from api.cache.slots.courtesy import Unwrapped, figure_asked_for, is_about_words, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -79,7 +79,8 @@ class SlotParser:
 
     def _slots(self, question: Unwrapped, *, figures_only: bool = False) -> Slots | None:
         """None where `figures_only`, and it asks for none."""
-        reading = read(respelled(question.text), self._lexicon)
+        text = question.text if is_about_words(question.text) else respelled(question.text)
+        reading = read(text, self._lexicon)
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         asked = with_question_in_front(Frame(reading.words, asked, self._lexicon))
@@ -96,6 +97,7 @@ class SlotParser:
             return None
         if not by_figures:
             # Nothing may be left out, save what is no part of any question.
+            reading = reading if text == question.text else read(question.text, self._lexicon)
             items = without_boilerplate(reading.items, has_metric=False)
             frame = Frame(reading.words, items, self._lexicon, question.indirect)
         problems = list(dict.fromkeys(reading.problems))

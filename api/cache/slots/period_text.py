@@ -45,12 +45,18 @@ _RANGE = rf"(?={_YEAR} ?(?:to|-|\u2013|through) ?{_YEAR})"
 _SPAN_OF = "(?:over|during|in|for) the (?:period|years)"
 
 _RULES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
-    # The last quarter of a year that is named.
+    # The last quarter of a year that is named: of a plain year, its last three months.
     (
-        _pattern(rf"\b(?:final|closing|last) quarter (?=(?:of|in) (?:the |{_FISCAL} |FY ?|its |year )*{_YEAR}\b)"),
+        _pattern(
+            rf"\b(?:final|closing|last) quarter (?=(?:of|in) (?:the |its )?(?:{_FISCAL} (?:year )?|FY ?){_YEAR}\b)"
+        ),
         "fourth quarter ",
     ),
-    (_pattern(rf"\bfinal[ -]quarter (?={_YEAR}\b)"), "fourth quarter "),
+    (
+        _pattern(rf"\b(?:final|closing|last) quarter (?:of|in) (?:the year )?({_YEAR})\b"),
+        r"three months ended December \1",
+    ),
+    (_pattern(rf"\bfinal[ -]quarter ({_YEAR})\b"), r"three months ended December \1"),
     (_pattern(r"\bF([1-4])Q'?(\d\d)\b"), r"Q\1 FY\2"),
     (_pattern(rf"\bFQ([1-4])[ -]?'?({_YEAR}|\d\d)\b"), r"Q\1 FY\2"),
     (_pattern(r"\b([QH][1-4])/(\d\d)\b(?!/)"), r"\1 20\2"),
@@ -73,18 +79,17 @@ _RULES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
         r"three months ended \1 \2",
     ),
     (_pattern(rf"\bfirst (three|six|nine|3|6|9) months (?={_YEAR}\b)"), r"first \1 months of "),
-    (_pattern(r"(?<![\d/])(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/(\d\d)\b(?!/)"), _dated),
-    # All of a time is that time.
-    (_pattern(rf"\bover (?:all|the whole|the entirety) of (?=(?:{_FISCAL} |FY ?)?{_YEAR}\b)"), "in "),
-    (_pattern(rf"\b(?:all|the whole|the entirety) of (?=(?:{_FISCAL} |FY ?)?{_YEAR}\b)"), ""),
+    (
+        _pattern(r"(?<![\d/])(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/(\d\d)\b(?!/)"),
+        _dated,
+    ),
     (_pattern(rf"\b(?:the )?month of (?={_MONTH},? {_YEAR}\b)"), ""),
     (_pattern(rf"\b{_SPAN_OF} between (?={_YEAR} and {_YEAR})"), "between "),
     (_pattern(rf"\b(?:{_SPAN_OF}(?: from)?|over) {_RANGE}"), "from "),
-    # What has passed.
+    # What has passed. "For the last years" may be all the time, "in the last years" once.
+    (_pattern(r"\bover the (?:last|past) (?=(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b)"), "for the last "),
     (
-        _pattern(
-            r"\b(?:over|during|within|in|for) the (?:last|past) (?=(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b)"
-        ),
+        _pattern(r"\b(?:during|within) the (?:last|past) (?=(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b)"),
         "in the last ",
     ),
     (

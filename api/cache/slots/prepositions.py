@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from api.cache.slots.carriers import carrier
 from api.cache.slots.frame import Frame
 from api.cache.slots.items import Item
@@ -18,6 +20,7 @@ _EARNED = frozenset(
     {"revenue", "net-sales", "gross-sales", "income", "profit", "earnings", "operating-income", "net-income"}
 )
 _COMPARED_BY = frozenset({"on", "about", "by"})
+_LAST_OF_SEVERAL = re.compile(r"(?:last|past|TTM|next)-\d|TTM")
 _VERBS = frozenset({"carrier", "imperative"})
 # What a company does itself; revenue by a company may be revenue split up.
 _BY_ITS_COMPANY = frozenset({"expense", "payment"})
@@ -88,10 +91,17 @@ def _is_of_the_deed(frame: Frame) -> bool:
     return frame.is_issuing or frame.question_type == "when"
 
 
+def _ties_period(frame: Frame, said: str, following: Item) -> bool:
+    if said == "for" and _LAST_OF_SEVERAL.match(following.value):
+        # Profitable for the last five years, unlike once in them.
+        return frame.question_type in ("what", "count")
+    return said in _OF_PERIOD and not (said in ("in", "during", "at") and _is_of_the_deed(frame))
+
+
 def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
     match following.slot:
         case "periods":
-            return said in _OF_PERIOD and not (said in ("in", "during", "at") and _is_of_the_deed(frame))
+            return _ties_period(frame, said, following)
         case "metrics":
             allowed = _OF_METRIC if frame.is_plain else frozenset({"of"})
             return said in allowed or (said == "on" and _is_spent_on(frame))

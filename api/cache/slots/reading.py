@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from api.cache.slots.items import AFTER_A_NAME, NAME, UNKNOWN, Item, is_possessive
-from api.cache.slots.letters import is_letter_for_a_company
+from api.cache.slots.letters import is_letter_for_a_company, who_is_a_name, without_doubtful_tickers
 from api.cache.slots.lexicon import Lexicon, Match, Word, Written, read_words
 from api.cache.slots.names import with_names, with_names_in_small_letters
 from api.cache.slots.periods import find_periods
@@ -46,7 +46,10 @@ def read(question: str, lexicon: Lexicon) -> Reading:
     words = with_apostrophes(read_words(tokens), lexicon)
     every_match = list(lexicon.matches(words))
     capitals = _capitals(words, every_match)
-    matches, problems = _well_written(every_match, words, capitals)
+    sure = without_doubtful_tickers(every_match, words, lexicon)
+    if who_is_a_name(words):
+        sure = [match for match in sure if match.start > 0]
+    matches, problems = _well_written(sure, words, capitals)
     spans, relative = _numbers(tokens, words, matches, problems)
     chosen = _longest(matches, spans, words)
     owned = {index for item in chosen for index in range(item.start, item.end)}

@@ -13,7 +13,8 @@ from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon
 
 _BASIS = re.compile(r"(?:FY|CY)(?=\d{4})")
-_SIX_MONTHS = re.compile(r"6M-((?:FY|CY)?\d{4})")
+_SIX_MONTHS = re.compile(r"6M-(FY\d{4})")
+_HALF = re.compile(r"6M-(\d{4})")
 _BEFORE_LAST = re.compile(r"(?:previous|prior)-(year|quarter|month|week)")
 # The last days of quarters and years, and the months up to them.
 _LAST_DAYS = re.compile(r"(\d{4})-(03-31|06-30|09-30|12-31)")
@@ -71,6 +72,8 @@ def _common(value: str, *, is_calendar: bool, lasts: bool, alone: bool) -> str:
 
 def _whole(value: str) -> str:
     """The quarter, half or year that the dates of a value are those of."""
+    if half := _HALF.fullmatch(value):
+        return f"H1-{half[1]}"
     if end := _END_OF_PART.fullmatch(value):
         return f"end-{end[1]}"
     if end := _END_OF_QUARTER.fullmatch(value):

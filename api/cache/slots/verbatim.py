@@ -63,7 +63,9 @@ def _words(frame: Frame) -> list[str]:
     for token, group in groupby(used, key=attrgetter("token")):
         words = list(group)
         text = "-".join(word.text for word in words)
-        written = "-".join(word.raw for word in words) if whispers and token and text != "i" else text
+        # WHO at the beginning is the organisation.
+        as_it_is = whispers and text != "i" and (token or (text == "who" and words[0].raw == "WHO"))
+        written = "-".join(word.raw for word in words) if as_it_is else text
         is_contraction = sum(word.raw == words[0].raw for word in used) > 1 and "'" in words[0].raw
         found.append(text if is_contraction else written)
     return found
