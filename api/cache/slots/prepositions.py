@@ -64,7 +64,8 @@ def _is_of_frame(frame: Frame, index: int) -> bool:
     if item.value == "from" and after is not None and after.slot == "entities":
         return any(other.slot == "basis" and other.value == "consensus" for other in frame.items)
     if item.value == "from" and index + 1 < len(frame.items) and frame.is_modifier(index + 1):
-        return True
+        # "Revenue from widgets"; what is made from oil production is no production.
+        return any(other.slot == "metrics" for other in frame.items[:index])
     if item.value != "by" or before is None:
         return False
     if before.slot == "metrics" and after is not None and frame.kind(after) == "company":
@@ -87,8 +88,11 @@ def _is_spent_on(frame: Frame) -> bool:
 
 
 def _is_of_the_deed(frame: Frame) -> bool:
-    """What was given in Q4 is not what was given for Q4, be it guidance, or when results were reported."""
-    return frame.is_issuing or frame.question_type == "when"
+    """What was given in Q4 is not what was given for Q4, be it guidance, capex, or when results were reported."""
+    announces = any((item.slot, item.value) == ("carrier", "announce") for item in frame.items)
+    return (
+        frame.is_issuing or frame.question_type == "when" or (announces and not frame.metric_kinds <= {"flow", "ratio"})
+    )
 
 
 def _ties_period(frame: Frame, said: str, following: Item) -> bool:

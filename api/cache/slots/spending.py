@@ -30,6 +30,7 @@ _WAS = frozenset({"is", "was"})
 _OTHER = frozenset({"negations", "modal", "connective", "directions"})
 _ON = ("preposition", "on")
 _FROM = ("preposition", "from")
+_INCOME = ("fees", "income", "revenue", "sales", "premiums", "royalties")
 _TIES = (("on",), ("from",))
 _REVENUE = ("metrics", "revenue")
 
@@ -68,7 +69,8 @@ class _Reader:
         if not rest or (rest[0].slot, rest[0].value) != tie:
             return None
         things, rest = self._things(rest[1:], slots)
-        if not things or not _is_of_period(rest):
+        if not things or not _is_of_period(rest) or (lemma == "earn" and things[-1].slot != "metrics"):
+            # What is earned from insurance may be its profit.
             return None
         return [*items[:at], owner, auxiliary, *self._figure(things, noun, verb), *rest, *aside]
 
@@ -96,7 +98,7 @@ class _Reader:
 
     def _may_be_paid_for(self, item: Item) -> bool:
         if item.slot == "metrics":
-            return self._lexicon.metric_kinds.get(item.value) == "flow"
+            return item.value.endswith(_INCOME)
         if item.slot != "entities":
             return True
         return item.value.startswith(NAME) or self._lexicon.entity_kinds.get(item.value) == "segment"
