@@ -131,7 +131,7 @@ class Keeping:
             scope=miss.scope,
             exact_key=miss.keys.exact,
             canonical_key=miss.keys.canonical,
-            likeness=miss.keys.likeness,
+            likeness=None if self._semantic is None else miss.keys.likeness,
             slots=miss.slots,
             answer=answer,
             upstream=upstream,

@@ -33,6 +33,13 @@ async def test_a_question_that_is_not_understood_is_not_searched_nor_found_by_ne
     assert house.embedder.texts == []
 
 
+async def test_without_an_index_nothing_is_kept_for_it() -> None:
+    house = CachedHouse(semantic=False)
+    await house.ask()
+    [entry] = house.store.entries.values()
+    assert (entry.likeness, entry.canonical_key is None) == (None, False)
+
+
 async def test_what_an_earlier_version_has_stored_is_not_found_by_nearness() -> None:
     house = CachedHouse()
     await house.ask()
