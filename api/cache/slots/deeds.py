@@ -21,6 +21,8 @@ _WAS = frozenset({"is", "was"})
 # "How much did it lose in 2022", unlike "how much did it sell the mill for".
 _BEFORE_MORE = frozenset({"in", "to", "on", "at", "from", "during", "as-of", "within"})
 _PARTS = frozenset({"business", "arm"})
+# A small business is somebody else's.
+_KINDS_OF_BUSINESS = frozenset({"small", "new", "big", "family", "own", "repeat"})
 _MONEY = "money"
 _UNIT = "unit"
 
@@ -200,7 +202,8 @@ def _describes(items: Sequence[Item], index: int) -> bool:
     start = index
     while start and items[start - 1].slot == "unknown":
         start -= 1
-    return start < index and start > 0 and items[start - 1].slot == "entities"
+    is_kind = items[index - 1].value in _KINDS_OF_BUSINESS
+    return 0 < start < index and not is_kind and items[start - 1].slot == "entities"
 
 
 def _is(item: Item, slot: str, value: str) -> bool:

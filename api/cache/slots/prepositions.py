@@ -21,6 +21,8 @@ _EARNED = frozenset(
 )
 _COMPARED_BY = frozenset({"on", "about", "by"})
 _LAST_OF_SEVERAL = re.compile(r"(?:last|past|TTM|next)-\d|TTM")
+# Made in a place, or for it.
+_MADE_FOR = frozenset({"production", "shipments", "capacity", "exports", "imports"})
 _VERBS = frozenset({"carrier", "imperative"})
 # What a company does itself; revenue by a company may be revenue split up.
 _BY_ITS_COMPANY = frozenset({"expense", "payment"})
@@ -38,6 +40,8 @@ def preposition(frame: Frame, index: int) -> Part | None:
     if item.value == "in" and _is_content(before, following):
         # "What is in Apple's cost of revenue"
         return word(frame, index)
+    if item.value == "of" and before is not None and _is_a_part(frame, before):
+        return word(frame, index)
     if following is not None and _says_nothing(frame, item.value, following):
         return None
     if item.value in _COMPARED_BY and frame.question_type == "compare" and following is not None:
@@ -49,6 +53,11 @@ def preposition(frame: Frame, index: int) -> Part | None:
     if frame.is_plain and _is_of_frame(frame, index):
         return None
     return Part("residual", frame.text(item))
+
+
+def _is_a_part(frame: Frame, before: Item) -> bool:
+    """ "What percentage of its revenue grew", unlike "by what percentage did it grow"."""
+    return (before.slot, before.value) == ("units", "%") and any(item.slot == "directions" for item in frame.items)
 
 
 def _is_of_frame(frame: Frame, index: int) -> bool:
@@ -114,7 +123,8 @@ def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
         case "documents":
             return said in _OF_DOCUMENT or (said == "on" and frame.is_on_balance_sheet(following))
         case "entities" if frame.kind(following) in ("geography", "segment"):
-            if said == "from" and not {item.value for item in frame.metrics} <= _EARNED:
+            figures = {item.value for item in frame.metrics}
+            if (said == "from" and not figures <= _EARNED) or (said == "for" and figures & _MADE_FOR):
                 return False
             return said in _OF_PLACE and frame.is_plain
         case "entities":

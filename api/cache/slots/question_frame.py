@@ -137,9 +137,10 @@ def _is_choice_of_two(items: Sequence[Item]) -> bool:
 
 
 def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) -> str:
-    value = {"mean": "define", "how-calculate": "calculate"}.get(first.value, first.value)
-    if value == "whether":
-        return YES_NO
+    value = {"mean": "define", "how-calculate": "calculate", "whether": YES_NO}.get(first.value, first.value)
+    if value == "how-many" and any(item.slot == "units" and item.start == first.end for item in items):
+        # "By how many basis points"
+        value = "how-much"
     if value == "how-many":
         is_figure = metric_kinds and set(metric_kinds) <= {"count"}
         return "what" if is_figure and not any(item.slot in _HEADS for item in items) else "count"
