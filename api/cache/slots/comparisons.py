@@ -34,6 +34,8 @@ def is_higher(parts: Sequence[Part], question_type: str) -> list[Part] | None:
     if len(degrees) != 1 or degrees[0].value not in _DEGREES or len(measures) != 1 or said.index(degrees[0]) > than:
         return None
     compared = [part for part in said if part.slot not in ("directions", "metrics", *_DESCRIBING)]
+    if any(part.slot == "basis" for part in said[than:]):
+        return None
     if describing and sum(part.slot == "metrics" for part in said) > 1:
         # Both have it, or only one of them
         return None
@@ -61,12 +63,15 @@ def _arranged(compared: list[Part]) -> list[Part] | None:
     return None
 
 
-def with_year_before(parts: Sequence[Part]) -> list[Part]:
+def with_year_before(parts: Sequence[Part], text_of_period: str) -> list[Part]:
     """ "Rose in Q1 2024 compared with Q1 2023", "rose from Q1 2023 to Q1 2024": rose year over year in Q1 2024."""
     periods = [part for part in parts if part.slot == "periods"]
     directions = [part for part in parts if part.slot == "directions"]
     has_basis = any(part.slot == "basis" for part in parts)
     if len(periods) != 1 or len(directions) != 1 or directions[0].value not in _MOVES or has_basis:
+        return list(parts)
+    if ".." in periods[0].value and not text_of_period.startswith(("from ", "between ")):
+        # "2022-2023" may be all that time
         return list(parts)
     later = _year_after(periods[0].value)
     if later is None:

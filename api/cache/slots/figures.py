@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from api.cache.slots.comparisons import is_higher, with_both_periods, with_year_before
 from api.cache.slots.context import is_definition, is_personal, stands_alone
+from api.cache.slots.dated import marks, when
 from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.freshness import depends_on_the_day
 from api.cache.slots.growth_periods import with_usual_comparison
@@ -49,13 +50,13 @@ def figure_slots(frame: Frame, *, problems: Sequence[str], relative: bool) -> Sl
         question_type=read.question_type,
         entities=values(parts, "entities"),
         metrics=values(parts, "metrics"),
-        periods=values(parts, "periods"),
+        periods=when(values(parts, "periods")),
         numbers=values(parts, "numbers"),
         units=values(parts, "units"),
         currencies=values(parts, "currencies"),
         directions=values(parts, "directions"),
         negations=values(parts, "negations"),
-        basis=tuple(sorted({*values(parts, "basis"), *read.basis})),
+        basis=tuple(sorted({*values(parts, "basis"), *read.basis, *marks(values(parts, "periods"))})),
         top_n=" ".join(values(parts, "top_n")) or None,
         ordered=read.ordered,
         residual=sentence(parts) if read.ordered else _words(parts, read.question_type),
@@ -90,8 +91,8 @@ def _read(frame: Frame, parts: list[Part], question_type: str) -> _Read:
         return _Read(SHARE, shared.parts, ordered=True, basis=shared.basis, has_soft=False)
     if question_type in COMPARISONS:
         parts = with_both_periods(parts, _text_of_periods(frame)) if len(frame.companies) == 1 else parts
-    else:
-        parts = with_year_before(parts)
+    elif "market" not in frame.metric_kinds:
+        parts = with_year_before(parts, _text_of_periods(frame))
     higher = is_higher(parts, question_type)
     if higher is not None:
         return _Read(question_type, higher, ordered=True, basis=basis)
@@ -167,7 +168,11 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
         return not words
     if frame.is_ranking:
         return len(words) == 1
-    directions = {part.value for part in parts if part.slot == "directions"}
+    said = [part.value for part in parts if part.slot == "directions"]
+    directions = {*said}
+    if len(said) > len(directions) or (question_type == "why" and directions & SUPERLATIVES):
+        # "Did the growth rise", "why did Ford have the lowest of all"
+        return False
     if not directions <= _MOVES or (words and (directions or len(words) != frame.modifier_count)):
         return False
     return is_symmetric(parts, question_type)

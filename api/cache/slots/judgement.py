@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from api.cache.slots.carriers import carrier
 from api.cache.slots.context import is_definition
+from api.cache.slots.dated import period
 from api.cache.slots.frame import MOVES, Frame
 from api.cache.slots.items import NAME
 from api.cache.slots.parts import Part, word
@@ -47,6 +48,8 @@ def judge(frame: Frame, index: int) -> Part | None:
 
 def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
+    if item.slot == "periods":
+        return period(frame, index)
     if item.slot == "metrics" and not frame.companies and is_definition(frame):
         # A turnover is more than sales, an order book more than a backlog.
         text = frame.text(item)
@@ -200,7 +203,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
     if item.value in _EVENT_NOUNS and frame.text(item) == _EVENT_NOUNS[item.value]:
         value = f"{item.value}:noun"
     written = frame.words[item.start]
-    if index and frame.items[index - 1].slot == "question" and written.text != written.base:
+    asked = [other.slot for other in frame.items[:index] if other.slot != "article"]
+    if asked[-1:] == ["question"] and written.text != written.base:
         # "Which banks" may have many answers, "which bank" has one.
         value = f"{value}:plural"
     return Part("residual", value)

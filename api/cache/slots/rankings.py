@@ -26,6 +26,11 @@ _VAGUE = frozenset({"top", "strongest", "best", "weakest", "worst"})
 _MEASURES = frozenset({"flow", "expense", "count", "balance", "ratio", "market"})
 _CONTRIBUTES = frozenset({"contribute", "contributes", "contributed"})
 _IS_PART = frozenset({"account for", "accounts for", "accounted for", "make up", "makes up", "made up", "represent"})
+# What these sell, the company sells; a distributor has sales of its own.
+_PARTS_OF_COMPANIES = frozenset(
+    """segment region country market product division unit business category brand channel line quarter month state city
+    store geography area model service drug platform franchise""".split()  # noqa: SIM905 -- a list of words reads best as text
+)
 _PARTS = frozenset({"share", "part", "portion", "proportion", "chunk", "slice", "percentage"})
 _KEPT = frozenset({"entities", "metrics", "periods", "top_n", "basis"})
 _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of"})
@@ -71,7 +76,7 @@ def ranked_parts(frame: Frame) -> list[Part] | None:
         return None
     for pattern in _PATTERNS:
         match = pattern.fullmatch(signs.letters)
-        if match is not None and _may_be_ranked(frame, signs):
+        if match is not None and _may_be_ranked(frame, signs, signs.items[match.end("thing") - 1]):
             return _arranged(frame, signs, match)
     return None
 
@@ -112,7 +117,7 @@ def _sign(frame: Frame, index: int) -> str | None:
     return _SIGNS.get(item.slot)
 
 
-def _may_be_ranked(frame: Frame, signs: _Signs) -> bool:
+def _may_be_ranked(frame: Frame, signs: _Signs, thing: Item) -> bool:
     """One sort of measure, one period, and no vague word where the measure is not what it is about."""
     degrees = [item.value for item in signs.items if item.slot == "directions"]
     periods = [item for item in frame.items if item.slot == "periods"]
@@ -120,7 +125,8 @@ def _may_be_ranked(frame: Frame, signs: _Signs) -> bool:
         return False
     if len(periods) > 1 or ("B" not in signs.letters and set(degrees) & _VAGUE):
         return False
-    return not set("kK") & set(signs.letters) or frame.metric_kinds <= {"flow", "expense"}
+    is_part = frame.text(thing) in _PARTS_OF_COMPANIES and frame.metric_kinds <= {"flow", "expense"}
+    return is_part or not set("kK") & set(signs.letters)
 
 
 def _arranged(frame: Frame, signs: _Signs, match: re.Match[str]) -> list[Part]:

@@ -1,8 +1,8 @@
 """A question about a share, as a row of signs: one letter for each item, so that patterns can be read in it.
 
 q "what", m "how much", s "share", o "of", a "as", b "is", d "did", v "account for", f "from", y "by", g "get",
-t "go to", i "in", u "for", r "that", c a company, p the owner of what follows, l a place or segment, x all else that
-may be named.
+G "generate", t "go to", i "in", u "for", r "that", c a company, p the owner of what follows, l a place or segment,
+x all else that may be named.
 """
 
 from __future__ import annotations
@@ -29,15 +29,23 @@ _REPRESENT = frozenset(
     | {"make up", "makes up", "made up"}
 )
 _GET = frozenset(
-    {"get", "gets", "got", "earn", "earns", "earned", "generate", "generates", "generated", "make", "makes", "made"}
-    | {"derive", "derives", "derived", "receive", "receives", "received", "bring in", "brings in", "brought in"}
+    {"get", "gets", "got", "earn", "earns", "earned", "make", "makes", "made", "derive", "derives", "derived"}
+    | {"receive", "receives", "received"}
+)
+_GENERATE = frozenset(
+    {"generate", "generates", "generated", "bring in", "brings in", "brought in", "produce", "produces", "produced"}
 )
 _GO = frozenset({"go to", "goes to", "went to", "spend on", "spends on", "spent on"})
-_VERBS = {**dict.fromkeys(_REPRESENT, "v"), **dict.fromkeys(_GET, "g"), **dict.fromkeys(_GO, "t")}
+_VERBS = {
+    **dict.fromkeys(_REPRESENT, "v"),
+    **dict.fromkeys(_GET, "g"),
+    **dict.fromkeys(_GENERATE, "G"),
+    **dict.fromkeys(_GO, "t"),
+}
 _FROM = frozenset({"attributable to", "stem from", "stems from", "stemmed from"})
 _PAST = frozenset(
     {"represented", "constituted", "comprised", "contributed", "accounted for", "made up", "got", "earned", "made"}
-    | {"generated", "derived", "received", "brought in", "went to", "spent on", "came from", "stemmed from"}
+    | {"generated", "derived", "received", "brought in", "produced", "went to", "spent on", "came from", "stemmed from"}
 )
 
 

@@ -30,13 +30,13 @@ _PATTERNS = tuple(
     for kind, pattern in (
         # What share of revenue came from China, was generated in China; did Apple get from China
         ("from", f"{_HEAD}r?b?f{_PART}"),
-        ("from", f"{_HEAD}r?bg[iyf]?{_PART}"),
-        ("from", f"{_HEAD}d(?P<owner>c)gf{_PART}"),
-        ("from", f"(?P<owner>c)gqso{_WHOLE}f{_PART}"),
+        ("from", f"{_HEAD}r?b(?:[gG][if]|G[iyf]?){_PART}"),
+        ("from", f"{_HEAD}d(?P<owner>c)[gG]f{_PART}"),
+        ("from", f"(?P<owner>c)[gG]qso{_WHOLE}f{_PART}"),
         # What share of revenue was licensing, is accounted for by licensing; does licensing make up (at Apple)
         ("is", f"(?:qs|m)o{_WHOLE}b{_PART}"),
         ("is", f"{_HEAD}bvy{_PART}"),
-        ("is", f"{_HEAD}d{_PART}[vg]"),
+        ("is", f"{_HEAD}d{_PART}[vG]"),
         ("is", f"{_HEAD}d{_PART}v[iu](?P<owner>c)"),
         # Licensing was what share of revenue; what share does it make up of revenue
         ("is", f"{_PART}(?:[bv]qs|vm)o{_ALL_THE_WHOLE}"),
