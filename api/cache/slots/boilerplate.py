@@ -39,6 +39,9 @@ def _opens(items: Sequence[Item], index: int, *, has_metric: bool) -> bool:
         return True
     if item.value == "wish":
         # "I need the revenue"; "can I get a dividend" is a question of its own.
+        if after is not None and after.slot == "metrics":
+            # "I need cash at Walmart"
+            return any(other.slot == "periods" for other in items)
         return after is not None and (after.slot in _THE_FIGURE or _is_the(after))
     if item.value == "could-you":
         following = next((other for other in items[index + 1 :] if other.slot != "courtesy"), None)

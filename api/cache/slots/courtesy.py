@@ -48,15 +48,16 @@ _AROUND = _any(_HELLO, _SORRY, _ANNOUNCED, _PURPOSE, _PLEASE, "out of curiosity;
 # "I want to check if an email is real" asks how. So only before figures these are the same as to know.
 _KNOW = _any("know; learn; understand; hear; be told")
 _LEARN = _any(_KNOW, "find out; see; figure out; work out; check; clarify; confirm; get")
+_GIVE = _any(rf"(?:tell|give|show|remind|inform|send)(?:ing)? {_ME}; let(?:ting)? {_ME} know")
 _TELL = _any(
-    rf"(?:tell|give|show|remind|inform|enlighten|send)(?:ing)? {_ME}; let(?:ting)? {_ME} know",
+    _GIVE,
     rf"help(?:ing)? {_ME}(?: out)?(?: to)? (?:know|find out|learn|understand|see|figure out)",
 )
 _EXPLAIN = rf"(?:explain|explaining|describe|describing|clarify|clarifying)(?: to {_ME})?"
 # What someone may be able to do: "can you check if milk is bad".
 _LOOK = _any(
     "look(?:ing)? up; check(?:ing)?; find(?:ing)?(?: out)?; pull(?:ing)?(?: up)?; dig(?:ging)? up; fetch(?:ing)?",
-    "confirm(?:ing)?; work out; share; sharing; provide; providing; figure out; see",
+    "work out; share; sharing; provide; providing; figure out; see",
 )
 _SEARCH = _any(
     rf"{_LOOK}(?: {_ME}(?: with)?| for {_ME})?; get(?:ting)? {_ME}",
@@ -90,21 +91,18 @@ _KNOWING = _any(
     "does (?:anyone|anybody|someone|somebody) (?:here )?know",
     "(?:do you have |have you (?:got )?)?(?:any|an) (?:idea|clue)",
 )
-# The answer to these may be that nobody can.
-_POSSIBLE = _any(
-    _KNOWING,
-    "is there (?:a|any) way to (?:know|find out); (?:is it|would it be) possible to (?:know|find out|tell me|see)",
-    "(?:would|might) you know",
-    _MAY_I,
-)
+# Who asks this of a day that is past does not ask what is possible.
+_MAY_I_OF = rf"{_MAY_I}(?=.*\b(?:19|20)?\d\d\b)"
 # Before a whole question these say nothing, whatever is asked.
 _ASKING = _any(rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN})", _wish(_KNOW), _KNOWING)
+_HAVING = _any("know; find out; see; check; get; look up")
 _ASKING_FOR = _any(
-    rf"(?:{_WOULD_SOMEONE})?{_TELL}; (?:{_WOULD_YOU})?{_SEARCH}; i (?:can't|cannot|couldn't) find",
-    _wish(_LEARN),
-    _POSSIBLE,
+    rf"(?:{_WOULD_SOMEONE})?{_GIVE}; (?:{_WOULD_YOU})?{_SEARCH}; i (?:can't|cannot|couldn't) find",
+    _wish(_HAVING),
+    _KNOWING,
+    _MAY_I_OF,
 )
-_SEARCHING = _any(rf"(?:{_WOULD_SOMEONE})?{_EXPLAIN}", _ASKING_FOR)
+_SEARCHING = _any(rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN})", _wish(_LEARN), _ASKING_FOR)
 
 _WH = r"(?:(?:by|in|to|at|for|from|on|of|with|under) )?(?:what|who|whom|whose|when|where|why|how|which)(?:'s|s|'re)?\b"
 _CLAUSE = rf"{_WH}(?!\s*(?:$|[?.!]))"
@@ -142,6 +140,9 @@ _BEFORE_A_FIGURE = _pattern(
 )
 _WHETHER_A_FIGURE = _pattern(rf"{_SEARCHING}{_GAP}(?:if|whether)\s+(?=\w)")
 _AFTERWARDS = _pattern(rf"(?:(?:(?<![,;.?!])[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$")
+_ABOUT_NAMES = _pattern(
+    r"\b(?:called|known as|renamed|named|stands? for|spell|spelled|spelling|letters|acronym|abbreviation|pronounced?)\b"
+)
 _ABOUT_WORDS = _pattern(
     r"\b(?:say|said|spell|translate|write|means?|pronounce|sang|sings?|sung|song|stands? for|for (?:yes|no)"
     r"|french|german|spanish|italian|japanese|chinese|english|latin|portuguese|russian|korean|arabic|dutch|thai|hindi)\b"
@@ -167,6 +168,11 @@ def figure_asked_for(question: str) -> Unwrapped | None:
     """What follows a request that would be a question of its own elsewhere: the rest of "pull up Ford's debt"."""
     found = _unwrapped(question, _BEFORE_A_FIGURE, _WHETHER_A_FIGURE)
     return found if found is not None and found.indirect else None
+
+
+def is_about_names(question: str) -> bool:
+    """Where one name of a company is not as good as another."""
+    return _ABOUT_NAMES.search(question) is not None
 
 
 def is_about_words(question: str) -> bool:

@@ -14,7 +14,9 @@ _ASKED = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"what is meant by {_TERM}",
-        rf"(?:what is )?(?:the )?(?:definition|meaning) of {_TERM}",
+        rf"(?:what is )?(?:the )?definition of {_TERM}",
+        # Not "of a white rose", which stands for something.
+        rf"(?:what is )?(?:the )?(?P<article>)meaning of {_WORDS}",
         rf"what does {_TERM} mean",
         rf"what {_TERM} means",
         rf"define {_TERM}",
@@ -36,6 +38,25 @@ _NOT_IN_TERMS = frozenset(
     new up out happening now today tonight mean means meant not no or but so one best first last most more
     less other another good bad right true
     """.split()  # noqa: SIM905 -- a list of words reads best as text
+)
+# "What does a high yield mean" asks what follows from it.
+_DEGREES = frozenset(
+    {
+        "high",
+        "low",
+        "good",
+        "bad",
+        "strong",
+        "weak",
+        "rising",
+        "falling",
+        "negative",
+        "positive",
+        "large",
+        "small",
+        "normal",
+    }
+    | {"healthy", "higher", "lower", "big"}
 )
 # After somebody's name: "the Sharpe ratio" is a term, "the exchange ratio" somebody's figure.
 _NAMED_AFTER = frozenset(
@@ -64,6 +85,8 @@ def _term(term: str, article: str | None, terms: Collection[str]) -> tuple[str, 
     words = term.split()
     if words[0].lower() == "the" and _is_eponym(words[1:]):
         words = words[1:]
+    if words[0].lower() in _DEGREES and len(words) > 1 and not words[0][:1].isupper():
+        return None
     if not _NOT_IN_TERMS.isdisjoint(word.lower() for word in words) or {words[0], words[-1]} & _JOINTS:
         return None
     if len(words) == 1:

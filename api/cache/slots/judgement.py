@@ -15,6 +15,7 @@ from api.cache.slots.items import NAME
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.pronouns import pronoun
+from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
@@ -50,7 +51,7 @@ def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
     if item.slot == "periods":
         return period(frame, index)
-    if item.slot == "metrics" and not frame.companies and is_definition(frame):
+    if item.slot == "metrics" and _asks_for_meaning(frame):
         # A turnover is more than sales, an order book more than a backlog.
         text = frame.text(item)
         return Part("metrics", item.value if text in frame.lexicon.concepts else f"term:{text}")
@@ -64,6 +65,11 @@ def _slot(frame: Frame, index: int) -> Part:
         return Part("entities", f"name:{frame.raw_text(item)}")
     place = frame.kind(item) if item.slot == "entities" else None
     return Part(item.slot, f"{place}:{item.value}" if place in ("geography", "segment") else item.value)
+
+
+def _asks_for_meaning(frame: Frame) -> bool:
+    """Of a figure as such, whoever has it."""
+    return not frame.companies and (is_definition(frame) or frame.question_type in DEFINITIONS | COMPARISONS)
 
 
 def _has_shared_figure(frame: Frame) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from api.cache.slots.boilerplate import without_boilerplate
 from api.cache.slots.changes import with_changes
 from api.cache.slots.compounds import with_compounds
 from api.cache.slots.counts import with_counts
-from api.cache.slots.courtesy import Unwrapped, figure_asked_for, is_about_words, unwrapped
+from api.cache.slots.courtesy import Unwrapped, figure_asked_for, is_about_names, is_about_words, unwrapped
 from api.cache.slots.domain import asks_for_figures
 from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
@@ -21,7 +22,7 @@ from api.cache.slots.idioms import in_plain_words
 from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.period_text import respelled
 from api.cache.slots.question_frame import asks_twice
-from api.cache.slots.reading import read
+from api.cache.slots.reading import Reading, read
 from api.cache.slots.rules_version import rules_version
 from api.cache.slots.same_periods import with_common_periods
 from api.cache.slots.types import Slots
@@ -100,22 +101,28 @@ class SlotParser:
             reading = reading if text == question.text else read(question.text, self._lexicon)
             items = without_boilerplate(reading.items, has_metric=False)
             frame = Frame(reading.words, items, self._lexicon, question.indirect)
-        problems = list(dict.fromkeys(reading.problems))
-        if not frame.items:
-            problems.append("nothing is asked")
-        if frame.names_one_thing_twice:
-            problems.append("it calls one thing by two names, and may ask for the difference")
-        if asks_twice(frame.items):
-            problems.append("it asks two questions")
-        if _is_foreign(question.text, frame):
-            problems.append("it is not in English, or not all of it")
-        elif by_figures:
-            if _QUOTED.search(question.text):
-                problems.append("it quotes")
-            return figure_slots(frame, problems=tuple(problems), relative=reading.relative)
-        if has_odd_signs:
-            problems.append("it has signs that may carry meaning")
-        return verbatim_slots(frame, problems=tuple(problems), relative=reading.relative)
+        problems = tuple(_problems(question.text, reading, frame, by_figures=by_figures, has_odd_signs=has_odd_signs))
+        slots = figure_slots if by_figures else verbatim_slots
+        return slots(frame, problems=problems, relative=reading.relative)
+
+
+def _problems(question: str, reading: Reading, frame: Frame, *, by_figures: bool, has_odd_signs: bool) -> Iterator[str]:
+    yield from dict.fromkeys(reading.problems)
+    if not frame.items:
+        yield "nothing is asked"
+    if frame.names_one_thing_twice:
+        yield "it calls one thing by two names, and may ask for the difference"
+    if asks_twice(frame.items):
+        yield "it asks two questions"
+    if _is_foreign(question, frame):
+        yield "it is not in English, or not all of it"
+    elif by_figures:
+        if _QUOTED.search(question):
+            yield "it quotes"
+        if not frame.metrics and is_about_names(question):
+            yield "it asks about a name"
+    elif has_odd_signs:
+        yield "it has signs that may carry meaning"
 
 
 def _is_foreign(question: str, frame: Frame) -> bool:
