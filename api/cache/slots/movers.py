@@ -30,6 +30,9 @@ def asks_what_moved(items: Sequence[Item], words: Sequence[Word]) -> bool:
     head = next((index for index, item in enumerate(after) if item.slot not in _DESCRIBES), len(after))
     if not head or not any(item.slot == "metrics" for item in after[:head]) or after[head - 1].slot == "entities":
         return False
+    if any(item.value == "store-count" and words[item.end - 1].base == "store" for item in after[:head]):
+        # "What stores are in China"
+        return True
     return _is_verb(after[head:], words) or _has_done(after[head:])
 
 

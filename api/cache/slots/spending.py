@@ -184,6 +184,7 @@ def with_one_name(items: Sequence[Item], words: Sequence[Word]) -> list[Item]:
         others = [item for item in items if item not in per_share]
         return [item._replace(value="dividend-per-share") if item.value == "dividend" else item for item in others]
     items = [_of_things(item, items[index - 1], words) if index else item for index, item in enumerate(items)]
+    items = [_of_buyers(items, index, words) for index in range(len(items))]
     for index, item in enumerate(items[:-2]):
         said = [words[other.start].text for other in (item, *items[index + 1 : index + 3])]
         if item.slot == "metrics" and said == ["sales", "in", "units"]:
@@ -196,3 +197,13 @@ def _of_things(item: Item, before: Item, words: Sequence[Word]) -> Item:
     if (item.slot, item.value) != _REVENUE or words[item.start].text != "sales" or before.slot not in _THINGS:
         return item
     return item._replace(value="sales") if words[before.end - 1].base in _SOLD_BY_NUMBER else item
+
+
+def _of_buyers(items: Sequence[Item], index: int, words: Sequence[Word]) -> Item:
+    """ "How much does it cost", unlike "how much are its costs"."""
+    item, before = items[index], items[max(0, index - 1)]
+    if (item.slot, item.value) != ("metrics", "costs") or words[item.start].text != "cost":
+        return item
+    does = any(other.slot == "auxiliary" and other.value in _DID for other in items[:index])
+    is_subject = before.slot in ("entities", *_THINGS) and not words[before.end - 1].raw.endswith(("'s", "'"))
+    return item._replace(slot="synonyms", value="cost") if does and is_subject else item
