@@ -198,6 +198,9 @@ def _asks_what_moved_it(frame: Frame) -> bool:
 def _may_be_compared(frame: Frame, question_type: str) -> bool:
     """A company and a part of one, or a place, are two of a kind where they are compared, or one is the other's."""
     kinds = {frame.kind(item) for item in frame.items} - {None}
+    if any(frame.kind(item) in ("geography", "segment") and frame.is_possessive(item) for item in frame.items):
+        # "Germany's deposits at JPMorgan"
+        return len(kinds) > 1
     shares = len(frame.metrics) > 1 or any((item.slot, item.value) == ("units", "%") for item in frame.items)
     return len(kinds) > 1 and (shares or question_type in COMPARISONS or bool(frame.metric_kinds & _RELATIONS))
 

@@ -223,7 +223,8 @@ class Frame:
             (other.slot == "directions" and other.value in SUPERLATIVES) or (other.slot, other.value) == _MAIN
             for other in self.items
         )
-        return ranked and self.lexicon.metric_kinds.get(item.value) == "attribute" and word.text == word.base
+        is_thing = self.lexicon.metric_kinds.get(item.value) == "attribute" or item.value in ("costs", "expenses")
+        return ranked and is_thing and word.text == word.base
 
     def asks_for_names(self, index: int) -> bool:
         """ "What stores does it have", unlike "what store count does it have" and "how many stores"."""

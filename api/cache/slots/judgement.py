@@ -57,10 +57,15 @@ def _slot(frame: Frame, index: int) -> Part:
         return Part("metrics", item.value if text in frame.lexicon.concepts else f"term:{text}")
     if item.slot == "metrics" and frame.asks_for_one(item):
         return Part("metrics", f"{item.value}:one")
+    if item.slot == "metrics" and item.value.startswith("largest-") and frame.text(item) != frame.raw_text(item):
+        return Part("metrics", f"{item.value}:several")
     if item.slot == "metrics" and frame.asks_for_names(index):
         return Part("metrics", f"{item.value}:names")
     if item.slot == "metrics" and frame.asks_for_results_day:
         return Part("metrics", "earnings-date")
+    if item.slot == "basis" and frame.question_type == "yes-no" and "each" in frame.raw_text(item).split():
+        # Rising in each quarter is more than quarterly figures that rise
+        return Part("basis", f"each-{item.value}")
     if item.slot == "entities" and frame.is_brand(item) and not _has_shared_figure(frame):
         return Part("entities", f"name:{frame.raw_text(item)}")
     place = frame.kind(item) if item.slot == "entities" else None
@@ -210,7 +215,7 @@ def _synonym(frame: Frame, index: int) -> Part | None:
         value = f"{item.value}:noun"
     written = frame.words[item.start]
     asked = [other.slot for other in frame.items[:index] if other.slot != "article"]
-    if asked[-1:] == ["question"] and written.text != written.base:
+    if asked[-1:] in (["question"], []) and written.text != written.base:
         # "Which banks" may have many answers, "which bank" has one.
         value = f"{value}:plural"
     return Part("residual", value)
