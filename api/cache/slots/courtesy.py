@@ -139,7 +139,9 @@ _BEFORE_A_FIGURE = _pattern(
     rf"(?:(?:{_AROUND}|{_SEARCHING}){_GAP})+(?={_CLAUSE})|(?:(?:{_AROUND}|{_ASKING_FOR}){_GAP})+(?!(?:if|whether)\b)(?=\S)"
 )
 _WHETHER_A_FIGURE = _pattern(rf"{_SEARCHING}{_GAP}(?:if|whether)\s+(?=\w)")
-_AFTERWARDS = _pattern(rf"(?:(?:(?<![,;.?!])[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$")
+_AFTERWARDS = _pattern(
+    rf"(?:(?:(?<![,;.?!])(?<!\byes)(?<!\bno)[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$"
+)
 _ABOUT_NAMES = _pattern(
     r"\b(?:called|known as|renamed|named|stands? for|spell|spelled|spelling|letters|acronym|abbreviation|pronounced?)\b"
 )

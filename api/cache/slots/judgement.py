@@ -188,6 +188,9 @@ def _legal_form(frame: Frame, index: int) -> Part | None:
     before = frame.items[index - 1]
     known = before.slot == "entities" and not before.value.startswith("name:")
     in_america = frame.text(frame.items[index]) in ("inc", "incorporated", "corp", "corporation", "co")
+    if known and frame.items[index].value in ("ltd", "limited", "gmbh", "llc"):
+        # Siemens Ltd is a company of Siemens.
+        return Part("residual", f"legal-form:{frame.items[index].value}")
     return None if known and in_america else Part("soft", f"legal-form:{frame.items[index].value}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.slots.items import AFTER_A_NAME, NAME, UNKNOWN, Item, is_possessive
-from api.cache.slots.lexicon import Word
+from api.cache.slots.lexicon import Lexicon, Word
 
 _LEGAL_FORMS = frozenset(
     {"inc", "incorporated", "corp", "corporation", "ltd", "limited", "plc", "llc", "ag", "se", "sa", "nv", "co", "gmbh"}
@@ -18,6 +18,7 @@ _BASES_IN_NAMES = frozenset({"international", "global", "domestic", "overseas", 
 _FIGURES_IN_NAMES = frozenset(
     {"holdings", "marketing", "production", "productions", "trading", "services", "loans", "savings", "deliveries"}
 )
+_MORE_OF_A_NAME = frozenset({UNKNOWN, "synonyms", "carrier", "soft"})
 _BEFORE_A_DOER = frozenset({"do", "did", "have", "had"})
 _VERBS = frozenset({"carrier", "synonyms", "directions", "imperative"})
 
@@ -137,3 +138,43 @@ def _continues_name(before: Item, item: Item, words: Sequence[Word]) -> bool:
 
 def _named(start: int, end: int, words: Sequence[Word]) -> Item:
     return Item(start, end, "entities", NAME + " ".join(word.text for word in words[start:end]))
+
+
+def with_longer_names(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
+    """ "Yahoo Japan's revenue", "National Bank of Canada", "marriott vacations' revenue": the owner is another one."""
+    found: list[Item] = []
+    index = 0
+    while index < len(items):
+        end = index + _length_of_name(items, index, words, lexicon)
+        first = items[index]
+        found.append(first if end == index + 1 else _named(first.start, items[end - 1].end, words))
+        index = end
+    return found
+
+
+def _length_of_name(items: Sequence[Item], index: int, words: Sequence[Word], lexicon: Lexicon) -> int:
+    """In items."""
+    first, *after = items[index : index + 4]
+    if not _is_kind(first, "company", lexicon):
+        return 1
+    if after and _is_kind(after[0], "geography", lexicon):
+        return 2 if _is_owner(after[0], words) else 1
+    if _is_owner(first, words):
+        return 1
+    is_of = bool(after) and (after[0].slot, after[0].value) == ("preposition", "of")
+    if is_of and first.value.startswith(NAME) and len(after) > 1 and _is_kind(after[1], "geography", lexicon):
+        return 3
+    for length, item in enumerate(after[:2], start=2):
+        if item.slot not in _MORE_OF_A_NAME or item.end - item.start > 1:
+            break
+        if _is_owner(item, words):
+            return length
+    return 1
+
+
+def _is_kind(item: Item, kind: str, lexicon: Lexicon) -> bool:
+    return item.slot == "entities" and lexicon.entity_kinds.get(item.value, "company") == kind
+
+
+def _is_owner(item: Item, words: Sequence[Word]) -> bool:
+    return is_possessive(words[item.end - 1])

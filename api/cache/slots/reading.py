@@ -9,7 +9,7 @@ from typing import NamedTuple
 from api.cache.slots.items import AFTER_A_NAME, NAME, UNKNOWN, Item, is_possessive
 from api.cache.slots.letters import is_letter_for_a_company, who_is_a_name, without_doubtful_tickers
 from api.cache.slots.lexicon import Lexicon, Match, Word, Written, read_words
-from api.cache.slots.names import with_names, with_names_in_small_letters
+from api.cache.slots.names import with_longer_names, with_names, with_names_in_small_letters
 from api.cache.slots.periods import find_periods
 from api.cache.slots.quantities import find_quantities
 from api.cache.slots.tokens import tokenize
@@ -59,7 +59,8 @@ def read(question: str, lexicon: Lexicon) -> Reading:
         items = with_names(items, words)
     elif capitals is not Capitals.TITLE and not any(item.slot == "entities" for item in items):
         items = with_names_in_small_letters(items, words)
-    return Reading(words, without_repeated_names(items), problems, relative)
+    items = with_longer_names(without_repeated_names(items), words, lexicon)
+    return Reading(words, items, problems, relative)
 
 
 def _capitals(words: Sequence[Word], matches: Iterable[Match]) -> Capitals:
