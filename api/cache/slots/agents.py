@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from api.cache.slots.items import Item
 
@@ -52,7 +53,12 @@ def _is_subject(items: Sequence[Item], index: int, question: Item) -> bool:
     if items[index - 1] is question:
         return True
     has_be = any(item.slot == "auxiliary" and item.value in _BE for item in items)
-    return has_be and any((item.slot, item.value) == ("preposition", "by") for item in items)
+    # "Who was founded by SpaceX" asks for the founded.
+    return has_be and any(
+        (item.slot, item.value) == ("preposition", "by") and (after is None or after.slot != "entities")
+        for item, after in zip_longest(items, items[1:])
+        if item is not None
+    )
 
 
 def _belongs(item: Item, verb: Item) -> bool:

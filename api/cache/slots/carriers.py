@@ -64,6 +64,9 @@ def kinds_carried(value: str) -> frozenset[str]:
 
 def _carries(frame: Frame, item: Item) -> bool:
     outlook = any(other.slot == "basis" and other.value in ("guidance", "forecast") for other in frame.items)
+    if outlook and item.value == "flow":
+        # Guidance that was achieved is not guidance that was given.
+        return False
     if item.slot == "imperative":
         return outlook if item.value in _OUTLOOK_VERBS else frame.metric_kinds == {"attribute"}
     if item.value == "guidance":

@@ -35,7 +35,9 @@ def _is_change(frame: Frame, items: Sequence[Item], index: int) -> bool:
     if asked == ["how"] and text in _CHANGES:
         # Not "how did Apple develop the margin"
         ends = not after or after[0].slot in _AFTER
-        return ends and any(item.slot == "metrics" for item in before) and not _has_figure(after)
+        # Nor "how was the margin moved"
+        is_done = any(item.value in ("is", "was") for item in before) and text.endswith("ed")
+        return ends and not is_done and any(item.slot == "metrics" for item in before) and not _has_figure(after)
     has_article = bool(before) and before[-1].value == "the"
     is_of = bool(after) and after[0].slot == "preposition" and after[0].value in ("of", "in")
     return asked in (["what"], []) and text in _CHANGE_OF and has_article and is_of and _has_figure(after)

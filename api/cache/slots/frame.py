@@ -201,7 +201,11 @@ class Frame:
     @cached_property
     def is_issuing(self) -> bool:
         """Guidance given in Q4 is not guidance for Q4."""
-        return any(item.slot == "basis" and item.value in _OUTLOOKS for item in self.items)
+        return any(
+            item.slot == "basis"
+            and (item.value in _OUTLOOKS or (item.value == "expected" and self.raw_text(item) != "expected"))
+            for item in self.items
+        )
 
     @property
     def _asks_for_person(self) -> bool:

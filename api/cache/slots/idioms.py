@@ -113,10 +113,10 @@ _OFFICES = {"... C P ...b?": "... P of|at|for C ...b?"}
 _SUCCESSION = {
     "question:who auxiliary:did idiom:succeed C as ...": """
         ?who replace|succeed C as ...
-        ?who take =over from C as ...
+        ?who take-over from C as ...
     """,
     "question:when auxiliary:did C idiom:become D? P": """
-        ?when|?which-year did C become|acquire|begin as? D? P
+        ?when|?which-year did C become|take-over|begin as? D? P
         =since ?when have C be D? P
     """,
 }

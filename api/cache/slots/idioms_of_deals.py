@@ -6,95 +6,91 @@ from __future__ import annotations
 # are bought too.
 _ACQUISITIONS = {
     "auxiliary:did C idiom:acquire D": """
-        did E acquire|d:buy D
-        was|is D acquire|d:buy by E
-        was|is D take =over by E
+        did E acquire|d:buy|take-over D
+        was|is D acquire|d:buy|take-over by E
     """,
     "question:when auxiliary:did C idiom:acquire D": """
-        ?when|?which-year did E acquire|d:buy D
-        ?when|?which-year was D acquire|d:buy by E
-        ?when|?which-year was D take =over by E
-        ?when|?which-year was E' acquire|d:buy of D
-        ?when|?which-year was acquire|d:buy of D by E
-        ?when|?which-year did E' acquire|d:buy of D take|happen|occur =place?
-        ?when|?which-year did acquire|d:buy of D by E take|happen|occur =place?
+        ?when|?which-year did E acquire|d:buy|take-over D
+        ?when|?which-year was D acquire|d:buy|take-over by E
+        ?when|?which-year was E' acquire|d:buy|take-over of D
+        ?when|?which-year was acquire|d:buy|take-over of D by E
+        ?when|?which-year did E' acquire|d:buy|take-over of D take|happen|occur =place?
+        ?when|?which-year did acquire|d:buy|take-over of D by E take|happen|occur =place?
     """,
     "question:why auxiliary:did C idiom:acquire D": """
-        ?why did E acquire|d:buy D
-        ?why was D acquire|d:buy by E
-        ?why E' acquire|d:buy of D
-        ?what was E' ?why acquire|d:buy D
-        ?what was E' =rationale|=reasons|=reason|=motive for|=behind acquire|d:buy D
-        ?what was =rationale|=motive for|=behind E' acquire|d:buy of D
+        ?why did E acquire|d:buy|take-over D
+        ?why was D acquire|d:buy|take-over by E
+        ?why E' acquire|d:buy|take-over of D
+        ?what was E' ?why acquire|d:buy|take-over D
+        ?what was E' =rationale|=reasons|=reason|=motive for|=behind acquire|d:buy|take-over D
+        ?what was =rationale|=motive for|=behind E' acquire|d:buy|take-over of D
     """,
     "question:who auxiliary:did idiom:acquire D": """
         !Q ?who =acquired|=bought|=purchased D
-        !Q ?who was D acquire|d:buy by
-        !Q by ?who was D acquire|d:buy
-        by ?who was D take =over
-        ?who was D take =over by
+        !Q ?who was D acquire|d:buy|take-over by
+        !Q by ?who was D acquire|d:buy|take-over
     """,
     # Nor is it a company that bought what a person did.
     "question:who auxiliary:did idiom:acquire F": """
         !Q ?which|?what =company|=firm =acquired|=bought|=purchased F
-        !Q ?which|?what =company|=firm was F acquire|d:buy by
-        !Q by ?which|?what =company|=firm was F acquire|d:buy
+        !Q ?which|?what =company|=firm was F acquire|d:buy|take-over by
+        !Q by ?which|?what =company|=firm was F acquire|d:buy|take-over
     """,
     "question:what auxiliary:did C idiom:acquired-companies": """
-        ?which|?what =companies|=firms did|have E acquire|d:buy
-        ?which|?what =companies|=firms was acquire|d:buy by E
+        ?which|?what =companies|=firms did|have E acquire|d:buy|take-over
+        ?which|?what =companies|=firms was acquire|d:buy|take-over by E
         ?which|?what =acquisitions did|have E make|complete
         ?which|?what =acquisitions was make|complete by E
         ?what is|was E' =acquisitions
         ?what is|was =acquisitions of|by E
-        list|?list =companies|=firms acquire|d:buy by E
-        list|?list the-company|=companies|=firms that? E have? acquire|d:buy
-        list|?list the-company acquire|d:buy by E
+        list|?list =companies|=firms acquire|d:buy|take-over by E
+        list|?list the-company|=companies|=firms that? E have? acquire|d:buy|take-over
+        list|?list the-company acquire|d:buy|take-over by E
         list|?list =all? of? E' =acquisitions
         list|?list =all? =acquisitions of|by E
-        =companies|=firms acquire|d:buy by E
+        =companies|=firms acquire|d:buy|take-over by E
         E' =acquisitions
     """,
     "question:how-much auxiliary:did C idiom:buy-at-price D": """
         ?how-much|?what did C pay for D
         ?what soft|m:price|=sum did C pay for D
-        ?how-much|?what did E pay|spend to acquire|d:buy D
-        ?what soft|m:price|=sum did E pay to acquire|d:buy D
-        ?how-much did E spend on acquire|d:buy of? D
-        ?how-much did E pay in|for its|E' acquire|d:buy of D
-        ?how-much did E acquire|d:buy D for
-        for ?how-much did E acquire|d:buy D
-        at|for ?what m:price did E acquire|d:buy D
-        ?how-much was D acquire|d:buy by E for
-        ?how-much was D acquire|d:buy for by E
+        ?how-much|?what did E pay|spend to acquire|d:buy|take-over D
+        ?what soft|m:price|=sum did E pay to acquire|d:buy|take-over D
+        ?how-much did E spend on acquire|d:buy|take-over of? D
+        ?how-much did E pay in|for its|E' acquire|d:buy|take-over of D
+        ?how-much did E acquire|d:buy|take-over D for
+        for ?how-much did E acquire|d:buy|take-over D
+        at|for ?what m:price did E acquire|d:buy|take-over D
+        ?how-much was D acquire|d:buy|take-over by E for
+        ?how-much was D acquire|d:buy|take-over for by E
         ?how-much was pay by C for D
         ?how-much was pay for D by C
-        ?what was|is acquire|d:buy? m:price E pay for D
-        ?what was|is acquire|d:buy? m:price that? E pay to acquire|d:buy D
-        ?what was|is acquire|d:buy? m:price of D pay by E
-        ?what was acquire|d:buy? m:price of D ?when E acquire|d:buy it
-        ?what was|is acquire|d:buy? m:price pay by E for D
+        ?what was|is acquire|d:buy|take-over? m:price E pay for D
+        ?what was|is acquire|d:buy|take-over? m:price that? E pay to acquire|d:buy|take-over D
+        ?what was|is acquire|d:buy|take-over? m:price of D pay by E
+        ?what was acquire|d:buy|take-over? m:price of D ?when E acquire|d:buy|take-over it
+        ?what was|is acquire|d:buy|take-over? m:price pay by E for D
         ?what was soft C pay for D
-        ?what was|is acquire|d:buy? m:price of|for|in E' acquire|d:buy of D
-        ?what was|is =cost of|for E' acquire|d:buy of D
-        ?what was|is acquire|d:buy? m:price in|of|for acquire|d:buy of D by E
-        ?what was|is =cost of acquire|d:buy of D by E
-        ?how-much|?what did E' acquire|d:buy of D =cost
-        ?how-much|?what did acquire|d:buy of D by E =cost
-        ?how-much|?what did acquire|d:buy of D =cost E
+        ?what was|is acquire|d:buy|take-over? m:price of|for|in E' acquire|d:buy|take-over of D
+        ?what was|is =cost of|for E' acquire|d:buy|take-over of D
+        ?what was|is acquire|d:buy|take-over? m:price in|of|for acquire|d:buy|take-over of D by E
+        ?what was|is =cost of acquire|d:buy|take-over of D by E
+        ?how-much|?what did E' acquire|d:buy|take-over of D =cost
+        ?how-much|?what did acquire|d:buy|take-over of D by E =cost
+        ?how-much|?what did acquire|d:buy|take-over of D =cost E
     """,
     "question:when auxiliary:did C idiom:complete-acquisition D": """
-        ?when|?which-year did E complete|close its? acquire|d:buy of D
-        ?when|?which-year did E complete|close its? the? D acquire|d:buy|=deal
-        ?when|?which-year did E =finish acquire|d:buy D
-        ?when|?which-year was acquire|d:buy of D complete|close by E
-        ?when|?which-year was E' acquire|d:buy of D complete|close
-        ?when|?which-year did E' acquire|d:buy of D close
+        ?when|?which-year did E complete|close its? acquire|d:buy|take-over of D
+        ?when|?which-year did E complete|close its? the? D acquire|d:buy|take-over|=deal
+        ?when|?which-year did E =finish acquire|d:buy|take-over D
+        ?when|?which-year was acquire|d:buy|take-over of D complete|close by E
+        ?when|?which-year was E' acquire|d:buy|take-over of D complete|close
+        ?when|?which-year did E' acquire|d:buy|take-over of D close
     """,
     "auxiliary:did C idiom:complete-acquisition D": """
-        did|have E complete|close its? acquire|d:buy of D
-        was|have acquire|d:buy of D be? complete|close by E
-        was|have E' acquire|d:buy of D be? complete|close
+        did|have E complete|close its? acquire|d:buy|take-over of D
+        was|have acquire|d:buy|take-over of D be? complete|close by E
+        was|have E' acquire|d:buy|take-over of D be? complete|close
     """,
 }
 # What is estimated for a company or its figure, as analysts do; a company's own guidance is another measure.

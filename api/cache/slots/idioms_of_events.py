@@ -50,7 +50,7 @@ HIGH = {
     """,
 }
 SAID = {
-    "question:what auxiliary:did C idiom:say-about ... metrics:earnings-call T1? T2?": f"""
+    "question:what auxiliary:did C idiom:say-about ... idiom:on metrics:earnings-call T1? T2?": f"""
         ?what did C {_SPEAKERS}? say about ... on|in|during its? T1? {_CALL} T2?
         ?what did {_SPEAKERS} say about ... on|in|during C' T1? {_CALL} T2?
         ?what =comments|=commentary did C {_SPEAKERS}? make|give|provide about|on ... on|in|during its? T1? {_CALL} T2?
@@ -134,10 +134,15 @@ STATES = {
         was there =any? m:layoffs at C
         did C have =any? m:layoffs
     """,
-    "auxiliary:did C open|close m:store-count": """
-        did C open|close =any? m:store-count
-        was =any? C m:store-count open|close
-        was =any? m:store-count open|close by C
+    "auxiliary:did C idiom:open m:store-count": """
+        did C =open =any? m:store-count
+        was =any? C m:store-count =opened
+        was =any? m:store-count =opened by C
+    """,
+    "auxiliary:did C idiom:close m:store-count": """
+        did C =close =any? m:store-count
+        was =any? C m:store-count =closed
+        was =any? m:store-count =closed by C
     """,
 }
 DONE = {
@@ -150,9 +155,10 @@ DONE = {
         ?which|?what A1 do C own
         list|?list =all? A1 =owned by C
     """,
-    "question:which A1 auxiliary:do C directions:sell": """
-        ?which|?what A1 do C d:sell
-        list|?list =all? A1 =sold by C
+    # Goods, which are sold every day; a business is sold once.
+    f"question:which {_GOODS} auxiliary:do C directions:sell": f"""
+        ?which|?what {_GOODS} do C d:sell
+        list|?list =all? {_GOODS} =sold by C
     """,
     "question:when auxiliary:was C metrics:stock-split": """
         ?when|?which-year did C' m:stock-split take|happen|occur =place?
@@ -181,16 +187,16 @@ DONE = {
         ?what was m:dividend declare by C
     """,
     "auxiliary:was C idiom:fined": """
-        was C fine
+        was C =fined
         did C get|receive fine
     """,
     "question:how-much auxiliary:was C idiom:fined": """
-        ?how-much was C fine
+        ?how-much was C =fined
         ?what fine did C receive|get
         ?what|?how-much was fine =imposed on C
     """,
     "question:why auxiliary:was C idiom:fined": """
-        ?why was C fine
+        ?why was C =fined
         ?why did C get|receive fine
     """,
     "question:which A1 auxiliary:do C idiom:face": """

@@ -68,6 +68,9 @@ def _slot(frame: Frame, index: int) -> Part:
         return Part("basis", f"each-{item.value}")
     if item.slot == "entities" and frame.is_brand(item) and not _has_shared_figure(frame):
         return Part("entities", f"name:{frame.raw_text(item)}")
+    if (item.slot, item.value) == ("basis", "expected") and frame.raw_text(item) != "expected":
+        # What a company expects is not what it is expected to do, by others.
+        return Part("basis", "expecting")
     place = frame.kind(item) if item.slot == "entities" else None
     return Part(item.slot, f"{place}:{item.value}" if place in ("geography", "segment") else item.value)
 

@@ -28,6 +28,10 @@ def with_names(items: list[Item], words: Sequence[Word]) -> list[Item]:
     found: list[Item] = []
     for index, item in enumerate(items):
         following = items[index + 1] if index + 1 < len(items) else None
+        if item.value == "incorporated" and words[item.start].raw == item.value:
+            # "Is Uber incorporated in Delaware"
+            found.append(item)
+            continue
         if not (_may_name(item, words, following) or _ends_name(found, item, words)):
             found.append(item)
             continue

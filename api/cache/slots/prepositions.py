@@ -23,6 +23,9 @@ _COMPARED_BY = frozenset({"on", "about", "by"})
 _LAST_OF_SEVERAL = re.compile(r"(?:last|past|TTM|next)-\d|TTM")
 # Made in a place, or for it.
 _MADE_FOR = frozenset({"production", "shipments", "capacity", "exports", "imports"})
+# What is set, planned or declared in a year may be for another.
+_DEEDS = frozenset({"carrier", "synonyms", "idiom"})
+_AHEAD = frozenset({"set", "plan", "planned", "declare", "declared"})
 _VERBS = frozenset({"carrier", "imperative"})
 # What a company does itself; revenue by a company may be revenue split up.
 _BY_ITS_COMPANY = frozenset({"expense", "payment"})
@@ -99,6 +102,8 @@ def _is_spent_on(frame: Frame) -> bool:
 def _is_of_the_deed(frame: Frame) -> bool:
     """What was given in Q4 is not what was given for Q4, be it guidance, capex, or when results were reported."""
     announces = any((item.slot, item.value) == ("carrier", "announce") for item in frame.items)
+    if any(item.slot in _DEEDS and frame.raw_text(item) in _AHEAD for item in frame.items):
+        return True
     return (
         frame.is_issuing or frame.question_type == "when" or (announces and not frame.metric_kinds <= {"flow", "ratio"})
     )
