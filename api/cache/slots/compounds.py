@@ -28,6 +28,12 @@ _PER_SHARE = {
 }
 _MULTIPLES = ("pe", "forward-pe", "trailing-pe", "price-to-", "ev-to-", "peg")
 _SHARES = frozenset({"stock", "shares"})
+_PREMISES = frozenset(
+    """
+    store-count plant factory branch office restaurant location mine mill refinery warehouse smelter site hotel theater
+    plants factories branches offices restaurants locations mines mills refineries warehouses smelters sites hotels
+    """.split()  # noqa: SIM905 -- a list of words reads best as text
+)
 _OWNER = frozenset({"auxiliary", "article", "entities", "preposition", "pronoun"})
 _END = frozenset({"periods", "preposition", "basis"})
 _REPORTED = re.compile(r"(?:Q[1-4]|H[12]|FY)-?.*")
@@ -108,6 +114,28 @@ def _advertising(items: list[Item]) -> list[Item]:
     return items
 
 
+def _verb_of_price(items: list[Item]) -> list[Item]:
+    """ "How much does Netflix cost" asks for its price, "what are Netflix's costs" for what it spends."""
+    helped = any((item.slot, item.value) in (("auxiliary", "do"), ("auxiliary", "did")) for item in items)
+    for index, item in enumerate(items):
+        is_one = (item.slot, item.value) == ("metrics", "costs") and item.end - item.start == 1
+        if (
+            is_one
+            and helped
+            and items[index - 1].slot == "entities"
+            and all(o.slot in _END for o in items[index + 1 :])
+        ):
+            return [*items[:index], item._replace(slot="synonyms", value="be-for-sale-at"), *items[index + 1 :]]
+    return items
+
+
+def _shutting(items: list[Item]) -> list[Item]:
+    """A plant is closed or shut down; a deal is closed only."""
+    if not any(item.value in _PREMISES for item in items):
+        return items
+    return [item._replace(value="shut") if (item.slot, item.value) == ("synonyms", "close") else item for item in items]
+
+
 def _shares_outstanding(items: list[Item]) -> list[Item]:
     """ "How many shares does Ford have outstanding", "how many shares of Ford are outstanding"."""
     at = next((index for index, item in enumerate(items) if _is_outstanding(items, index)), None)
@@ -154,6 +182,8 @@ _COMPOUNDS: tuple[Callable[[list[Item]], list[Item]], ...] = (
     _dividend_yield,
     _multiple,
     _advertising,
+    _verb_of_price,
+    _shutting,
     _shares_outstanding,
     _earnings_call,
 )

@@ -14,7 +14,7 @@ _OF_A_DEFINITION = frozenset(
 _OF_TALK = frozenset({"personal", "courtesy", "ask"})
 _BEFORE_AN_OWNER = frozenset({"of", "at", "by", "for", "to", "from", "between", "with"})
 # Companies whose names in small letters are everyday words, though people write them so in questions about figures.
-_EVERYDAY = frozenset({"alphabet", "amazon", "apple", "caterpillar", "corning", "meta", "oracle", "sap"})
+_EVERYDAY = frozenset({"alphabet", "amazon", "coke", "apple", "caterpillar", "corning", "meta", "oracle", "sap"})
 _JOINING = frozenset({"and", "or", "vs", "between"})
 # In names of countries.
 _SMALL = frozenset({"the", "of"})

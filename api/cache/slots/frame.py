@@ -235,6 +235,8 @@ class Frame:
         item, before = self.items[index], self.items[index - 1] if index else None
         word = self.words[item.end - 1]
         is_count = self.lexicon.metric_kinds.get(item.value) == "count" and word.text != word.base
+        if before is not None and before.slot == "entities" and index > 1:
+            before = self.items[index - 2]
         return is_count and before is not None and (before.slot, before.value) in _ASKS_WHICH
 
     def is_brand(self, item: Item) -> bool:

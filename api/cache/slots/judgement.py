@@ -10,33 +10,22 @@ from collections.abc import Callable
 from api.cache.slots.carriers import carrier
 from api.cache.slots.context import is_definition
 from api.cache.slots.dated import period
-from api.cache.slots.frame import MOVES, Frame
-from api.cache.slots.items import NAME
+from api.cache.slots.directions import direction, with_voice
+from api.cache.slots.frame import Frame
+from api.cache.slots.items import NAME, Item
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.pronouns import pronoun
 from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
+from api.cache.slots.words_themselves import is_bare_name, is_counted, is_word_itself
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
 _SLOTS = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "basis", "negations", "top_n"})
 # The amount of a risk is not the risk.
 _NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
-# Directions whose subject matters: who was sold and who sold are two questions.
-_WITH_SUBJECT = frozenset(
-    {"buy", "sell", "beat", "miss", "meet", "upgrade", "downgrade", "lose", "exceed", "short", "underperform", "gain"}
-)
 # Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
 _EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
-_DECIDED = {"dividend", "dividend-per-share", "buybacks"}
-_ON_PURPOSE = {"raise": "up", "cut": "down"}
-# The highest of two is the higher one, and a figure that is larger is higher.
-_OF_TWO = {
-    **dict.fromkeys(("higher", "larger", "more", "max", "most"), "more"),
-    **dict.fromkeys(("lower", "smaller", "less", "fewer", "min", "least"), "less"),
-}
-_IN_WIDTH = {"expand": "up", "widen": "up", "narrow": "down"}
-_HAS_WIDTH = ("margin", "spread", "loss", "deficit", "surplus")
 
 
 def judge(frame: Frame, index: int) -> Part | None:
@@ -49,30 +38,54 @@ def judge(frame: Frame, index: int) -> Part | None:
 
 def _slot(frame: Frame, index: int) -> Part:
     item = frame.items[index]
-    if item.slot == "periods":
-        return period(frame, index)
-    if item.slot == "metrics" and _asks_for_meaning(frame):
+    match item.slot:
+        case "periods":
+            return period(frame, index)
+        case "metrics":
+            return Part("metrics", _metric(frame, index))
+        case "basis":
+            return Part("basis", _basis(frame, item))
+        case "entities":
+            return Part("entities", _entity(frame, item))
+    return Part(item.slot, item.value)
+
+
+def _metric(frame: Frame, index: int) -> str:
+    item = frame.items[index]
+    text = frame.text(item)
+    if _asks_for_meaning(frame):
         # A turnover is more than sales, an order book more than a backlog.
-        text = frame.text(item)
-        return Part("metrics", item.value if text in frame.lexicon.concepts else f"term:{text}")
-    if item.slot == "metrics" and frame.asks_for_one(item):
-        return Part("metrics", f"{item.value}:one")
-    if item.slot == "metrics" and item.value.startswith("largest-") and frame.text(item) != frame.raw_text(item):
-        return Part("metrics", f"{item.value}:several")
-    if item.slot == "metrics" and frame.asks_for_names(index):
-        return Part("metrics", f"{item.value}:names")
-    if item.slot == "metrics" and frame.asks_for_results_day:
-        return Part("metrics", "earnings-date")
-    if item.slot == "basis" and frame.question_type == "yes-no" and "each" in frame.raw_text(item).split():
+        return item.value if text in frame.lexicon.concepts else f"term:{text}"
+    if is_word_itself(frame, index):
+        return f"word:{frame.raw_text(item)}"
+    if frame.asks_for_one(item):
+        return f"{item.value}:one"
+    if item.value.startswith("largest-") and text != frame.raw_text(item):
+        return f"{item.value}:several"
+    if frame.asks_for_names(index):
+        return f"{item.value}:names"
+    return "earnings-date" if frame.asks_for_results_day else item.value
+
+
+def _basis(frame: Frame, item: Item) -> str:
+    if frame.question_type == "yes-no" and "each" in frame.raw_text(item).split():
         # Rising in each quarter is more than quarterly figures that rise
-        return Part("basis", f"each-{item.value}")
-    if item.slot == "entities" and frame.is_brand(item) and not _has_shared_figure(frame):
-        return Part("entities", f"name:{frame.raw_text(item)}")
-    if (item.slot, item.value) == ("basis", "expected") and frame.raw_text(item) != "expected":
+        return f"each-{item.value}"
+    if item.value == "expected" and frame.raw_text(item) != "expected":
         # What a company expects is not what it is expected to do, by others.
-        return Part("basis", "expecting")
-    place = frame.kind(item) if item.slot == "entities" else None
-    return Part(item.slot, f"{place}:{item.value}" if place in ("geography", "segment") else item.value)
+        return "expecting"
+    if not frame.metrics and frame.text(item) == "outlook" and frame.question_type == "what":
+        # What lies ahead, and what it says of that
+        return "outlook"
+    return item.value
+
+
+def _entity(frame: Frame, item: Item) -> str:
+    if (frame.is_brand(item) or is_bare_name(frame)) and not _has_shared_figure(frame):
+        written = " ".join(word.raw for word in frame.words[item.start : item.end])
+        return f"name:{written if is_bare_name(frame) else frame.raw_text(item)}"
+    place = frame.kind(item)
+    return f"{place}:{item.value}" if place in ("geography", "segment") else item.value
 
 
 def _asks_for_meaning(frame: Frame) -> bool:
@@ -112,59 +125,14 @@ def _document(frame: Frame, index: int) -> Part | None:
 def _soft(frame: Frame, index: int) -> Part:
     """Only beside a metric: "the main risks", "the revenue figure", but "value stocks"."""
     is_soft = frame.is_plain and len(frame.metrics) == 1 and not frame.metric_kinds & _NO_AMOUNTS
-    return Part("soft" if is_soft else "residual", frame.text(frame.items[index]))
-
-
-def _direction(frame: Frame, index: int) -> Part:
-    item = frame.items[index]
-    if frame.is_of_size(item):
-        return Part("directions", f"size:{item.value}")
-    if frame.is_choice and item.value in _OF_TWO:
-        grows = any(other.slot == "directions" and other.value in MOVES for other in frame.items)
-        return Part("directions", item.value if grows else _OF_TWO[item.value])
-    if item.value in ("most", "least"):
-        # "The most revenue" is the highest one; "most banks" are many.
-        is_superlative = index > 0 and frame.items[index - 1].value == "the"
-        return Part("directions", {"most": "max", "least": "min"}[item.value] if is_superlative else item.value)
-    if _is_autumn(frame, index):
-        return Part("residual", "autumn")
-    if item.value in _ON_PURPOSE and frame.is_plain and _moves_by_decision(frame):
-        return Part("directions", _ON_PURPOSE[item.value])
-    if item.value in _IN_WIDTH and frame.is_plain and all(other.value.endswith(_HAS_WIDTH) for other in frame.metrics):
-        return Part("directions", _IN_WIDTH[item.value])
-    if item.value == "expand" and "count" in frame.metric_kinds and frame.kind(frame.items[index - 1]) == "company":
-        # Larger stores are not more of them.
-        return Part("directions", "enlarge")
-    if item.value == "lower" and _is_lowering(frame, index):
-        return Part("directions", "cut")
-    return Part("directions", _with_voice(frame, index) if item.value in _WITH_SUBJECT else item.value)
-
-
-def _is_lowering(frame: Frame, index: int) -> bool:
-    """ "Did Nike lower its prices", unlike "did Nike have lower prices" and "is Nike lower"."""
-    before, after = frame.items[index - 1] if index else None, frame.items[index + 1 : index + 2]
-    is_verb = before is not None and (frame.kind(before) == "company" or before.value == "to")
-    helped = any(item.value in ("do", "did", "will", "to") for item in frame.items[:index])
-    has_object = any(item.slot in ("pronoun", "article", "metrics", "basis") for item in after)
-    return is_verb and helped and has_object and all(item.value != "than" for item in frame.items)
-
-
-def _is_autumn(frame: Frame, index: int) -> bool:
-    """ "In the fall of 2023"."""
-    after = [item for item in frame.items[index + 1 : index + 3] if item.value != "of"]
-    return (
-        frame.text(frame.items[index]) == "fall"
-        and bool(after)
-        and after[0].slot == "periods"
-        and index > 0
-        and frame.items[index - 1].slot == "article"
-    )
-
-
-def _moves_by_decision(frame: Frame) -> bool:
-    """A dividend or an outlook rises when the company raises it."""
-    outlook = any(item.slot == "basis" and item.value == "guidance" for item in frame.items)
-    return bool(frame.companies) and (outlook or {item.value for item in frame.metrics} <= _DECIDED)
+    text = frame.text(frame.items[index])
+    if is_soft and text in ("value", "amount") and is_counted(frame.metrics[0], frame):
+        # What was delivered has a number, and a value.
+        is_soft = False
+    if text == "amount" and any(item.slot == "directions" for item in frame.items):
+        # Of a change, which is a percentage too
+        is_soft = False
+    return Part("soft" if is_soft else "residual", text)
 
 
 def _question(frame: Frame, index: int) -> Part | None:
@@ -176,19 +144,21 @@ def _question(frame: Frame, index: int) -> Part | None:
 def _connective(frame: Frame, index: int) -> Part | None:
     if frame.is_choice:
         return None
+    after = frame.items[index + 1 : index + 2]
+    if index and frame.items[index].value == "and" and after and after[0].slot == "question":
+        # "Did it fall, and why?"
+        return Part("residual", "and-also")
     return Part("residual", frame.items[index].value)
-
-
-def _with_voice(frame: Frame, index: int) -> str:
-    value = frame.items[index].value
-    if frame.is_state(index):
-        return f"{value}:state"
-    return f"{value}:passive" if frame.is_passive(index) else value
 
 
 def _legal_form(frame: Frame, index: int) -> Part | None:
     """ "Apple Inc." is Apple; of an unknown name it may be the difference between two companies."""
     before = frame.items[index - 1]
+    if frame.text(frame.items[index]) == "incorporated" and any(
+        item.slot == "auxiliary" for item in frame.items[:index]
+    ):
+        # "Is Uber incorporated in Delaware"
+        return word(frame, index)
     known = before.slot == "entities" and not before.value.startswith("name:")
     in_america = frame.text(frame.items[index]) in ("inc", "incorporated", "corp", "corporation", "co")
     if known and frame.items[index].value in ("ltd", "limited", "gmbh", "llc"):
@@ -216,7 +186,7 @@ def _synonym(frame: Frame, index: int) -> Part | None:
     if frame.is_modifier(index) and frame.words[item.start].text.endswith(("ing", "ed")):
         # Shipping costs are not the costs of ships.
         return word(frame, index)
-    value = _with_voice(frame, index)
+    value = with_voice(frame, index)
     if item.value in _EVENT_NOUNS and frame.text(item) == _EVENT_NOUNS[item.value]:
         value = f"{item.value}:noun"
     written = frame.words[item.start]
@@ -284,7 +254,7 @@ _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {
     "carrier": carrier,
     "imperative": carrier,
     "connective": _connective,
-    "directions": _direction,
+    "directions": direction,
     "documents": _document,
     "legal-form": _legal_form,
     "preposition": preposition,

@@ -52,6 +52,8 @@ class Phrase(NamedTuple):
     texts: tuple[str, ...]
     lemma: str | None
     """The base form, of a verb."""
+    is_ambiguous: bool
+    """A ticker that is a word as well."""
 
 
 class Match(NamedTuple):
@@ -167,7 +169,7 @@ class Lexicon:
                 yield Match(start, start + len(phrase.words), phrase)
 
     def _add(self, phrase: Phrase, entry: NameEntry) -> str | None:
-        if entry.group == "brands":
+        if entry.group == "brands" or phrase.is_ambiguous:
             self._brands.add(phrase.texts)
         if phrase.lemma is not None:
             self._lemmas.setdefault(phrase.texts, phrase.lemma)
@@ -236,4 +238,5 @@ def _phrases(entry: NameEntry, ticker_words: set[str]) -> Iterator[Phrase]:
             raise LexiconError((f"{entry.where}: {name!r} has no word in it",))
         spelled = tuple(word.text if slot == "entities" else word.base for word in words)
         texts = tuple(word.text for word in words)
-        yield Phrase(spelled, slot, entry.value, written, entry.where, texts, lemma)
+        is_ambiguous = entry.group == "tickers" and entry.name.lower() in ticker_words
+        yield Phrase(spelled, slot, entry.value, written, entry.where, texts, lemma, is_ambiguous)

@@ -20,6 +20,7 @@ from api.cache.slots.figures import figure_slots
 from api.cache.slots.frame import Frame
 from api.cache.slots.idioms import in_plain_words
 from api.cache.slots.lexicon import Lexicon
+from api.cache.slots.measures import with_measures
 from api.cache.slots.period_text import respelled
 from api.cache.slots.question_frame import asks_twice
 from api.cache.slots.reading import Reading, read
@@ -85,6 +86,7 @@ class SlotParser:
         has_metric = any(item.slot == "metrics" for item in reading.items)
         asked = without_boilerplate(reading.items, has_metric=has_metric)
         asked = with_question_in_front(Frame(reading.words, asked, self._lexicon))
+        asked = with_measures(asked, self._lexicon)
         items = with_agents(in_plain_words(asked, reading.words, self._lexicon))
         items = with_compounds(with_amounts(items, reading.words, self._lexicon))
         items = with_common_periods(items, self._lexicon)

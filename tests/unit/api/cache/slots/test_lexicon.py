@@ -65,11 +65,12 @@ def test_every_name_of_a_metric_means_that_metric_and_no_other(parser: SlotParse
 @pytest.mark.parametrize("template", ["Who is the CEO of {}?", "How much did {} spend on R&D in 2023?"])
 def test_every_name_of_an_entity_means_that_entity_and_no_other(parser: SlotParser, template: str) -> None:
     keys: dict[bytes | None, str] = {None: "nothing"}
+    ticker_words = {entry.name for entries in names_of("ticker_words").values() for entry in entries}
     for entity, entries in names_of("entities").items():
         for entry in entries:
-            # A letter counts as a ticker only with $ or a possessive, a brand as its company only beside figures, and
-            # "advertising spend" is a figure.
-            if entry.name not in ("T", "V", "advertising") and (entry.group != "brands" or "R&D" in template):
+            # A brand, and a ticker that is a word, stand for the company only beside figures; advertising spend is one.
+            is_word = entry.group == "brands" or (entry.group == "tickers" and entry.name in ticker_words)
+            if entry.name != "advertising" and ("R&D" in template or not is_word):
                 slots = parser.parse(template.format(entry.name))
                 assert [name.split(":")[-1] for name in slots.entities] == [entity], entry
                 assert keys.setdefault(canonical_form(slots), entity) == entity, entry
