@@ -269,7 +269,9 @@ class Frame:
         item = self.items[index]
         texts = tuple(word.text for word in self.words[item.start : item.end])
         before = [other.value for other in self.items[:index] if other.slot in ("auxiliary", "modal")]
-        return self.question_type == "yes-no" and before[-1:] in (["is"], ["was"]) and self.lexicon.is_base(texts)
+        counts = index > 0 and self.items[index - 1].slot == "auxiliary" and self.items[0].value == "how-many"
+        may_be = self.question_type == "yes-no" or counts
+        return may_be and before[-1:] in (["is"], ["was"]) and self.lexicon.is_base(texts)
 
     def is_participle(self, item: Item) -> bool:
         text = self.words[item.start].text

@@ -12,6 +12,7 @@ from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Word
 
 _PAST = frozenset({"rose", "fell", "grew", "went", "shrank", "cut", "sold", "bought", "lost", "beat", "met", "drove"})
+_DONE = frozenset({"export", "import", "write", "repurchase", "buy"})
 _DO = frozenset({"do", "did"})
 _BE = frozenset({"is", "was", "have", "had"})
 _DESCRIBES = frozenset({"metrics", "basis", "soft", "unknown", "synonyms", "entities"})
@@ -25,7 +26,7 @@ def asks_what_moved(items: Sequence[Item], words: Sequence[Word]) -> bool:
     if after and after[0].slot == "auxiliary" and after[0].value in _BE:
         # "What has improved its margin"
         return len(after) > 1 and _is_verb(after[1:], words)
-    if _is_verb(after, words):
+    if _is_verb(after, words) or _is_done_to(after, words):
         return True
     head = next((index for index, item in enumerate(after) if item.slot not in _DESCRIBES), len(after))
     if not head or not any(item.slot == "metrics" for item in after[:head]) or after[head - 1].slot == "entities":
@@ -46,6 +47,14 @@ def _is_verb(after: Sequence[Item], words: Sequence[Word]) -> bool:
         return False
     word = words[after[0].start]
     return word.text.endswith(("ed", "ing")) or word.text in _PAST or word.text != word.base
+
+
+def _is_done_to(after: Sequence[Item], words: Sequence[Word]) -> bool:
+    """ "Did Germany export": goods, unlike how much it exported."""
+    slots = [item.slot for item in after[:3]]
+    if slots != ["auxiliary", "entities", "metrics"] or after[0].value not in _DO:
+        return False
+    return words[after[2].start].text in _DONE
 
 
 def _has_done(after: Sequence[Item]) -> bool:

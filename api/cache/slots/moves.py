@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from api.cache.slots.items import Item
 from api.cache.slots.lexicon import Lexicon, Word
+from api.cache.slots.question_frame import AMOUNTS
 
 _MOVES = frozenset({"up", "down", "change", "surge", "plunge", "expand", "contract", "improve", "worsen", "recover"})
+_BY_NUMBERS = frozenset({"up", "down", "surge", "plunge"})
 _ASKED = frozenset({"how-much", "how-fast", "what", "how"})
 _AUXILIARIES = frozenset({"do", "did"})
 _SUBJECT = frozenset({"article", "entities", "unknown", "synonyms", "metrics", "basis", "soft"})
@@ -90,6 +92,10 @@ def _may_move_so(subject: Sequence[Item], move: Item, words: Sequence[Word], lex
     """Somebody's figure; of a company alone only its growth, because what rises may be its shares."""
     names = [item for item in subject if item.slot == "entities"]
     if not names:
+        return False
+    kinds = {lexicon.metric_kinds.get(item.value, "flow") for item in subject if item.slot == "metrics"}
+    if not kinds <= AMOUNTS or (not kinds and move.value not in _BY_NUMBERS):
+        # A strategy changes, and does so by no amount.
         return False
     is_index = any(lexicon.entity_kinds.get(item.value) == "index" for item in names)
     text = " ".join(word.text for word in words[move.start : move.end])

@@ -48,7 +48,7 @@ _STRONG = frozenset(
         "how-many",
     }
 )
-_AMOUNTS = frozenset({"flow", "expense", "payment", "ratio", "balance", "market", "count"})
+AMOUNTS = frozenset({"flow", "expense", "payment", "ratio", "balance", "market", "count"})
 _FOR_KIND = {"person": "who", "date": "when", "place": "where"}
 _ASKS_FOR_VALUE = frozenset({"what", "which", "list"})
 _BEFORE_A_HEAD = frozenset({"entities", "periods", "basis", "top_n", "directions", "numbers", "documents"})
@@ -156,7 +156,8 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
         return value
     if value == "how-high" or (value in ("how-much", "how-big") and _is_size(items, metric_kinds)):
         return "what"
-    if (value == "how-fast" and directed & {"up", "down"}) or (value == "how" and "change" in directed):
+    has_changed = value == "how" and "change" in directed and _is_size(items, metric_kinds)
+    if has_changed or (value == "how-fast" and directed & {"up", "down"}):
         return "what"
     if value == "explain" and directed & _CHANGES:
         return "why"
@@ -165,7 +166,7 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
 
 def _is_size(items: Sequence[Item], metric_kinds: Collection[str]) -> bool:
     """A debt is how large it is; customers and stores are more than that."""
-    return set(metric_kinds) <= _AMOUNTS and not any(item.value == "store-count" for item in items)
+    return set(metric_kinds) <= AMOUNTS and not any(item.value == "store-count" for item in items)
 
 
 def _for_kind(value: str, items: Sequence[Item], metric_kinds: Collection[str]) -> str:

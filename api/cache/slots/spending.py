@@ -64,6 +64,9 @@ class _Reader:
         lemma = self._lexicon.lemma(self._texts(verb))
         if lemma not in _EARN and (is_revenue or lemma != "spend"):
             return None
+        if lemma in _EARN and items[at].value == "what" and not is_revenue:
+            # What is made from aluminum
+            return None
         tie, slots, noun = (_ON, _SPENT_ON, "spending") if lemma == "spend" else (_FROM, _EARNED_FROM, "revenue")
         aside, rest = _periods_first(rest)
         if not rest or (rest[0].slot, rest[0].value) != tie:
