@@ -70,8 +70,9 @@ def with_year_before(parts: Sequence[Part], text_of_period: str) -> list[Part]:
     has_basis = any(part.slot == "basis" for part in parts)
     if len(periods) != 1 or len(directions) != 1 or directions[0].value not in _MOVES or has_basis:
         return list(parts)
-    if ".." in periods[0].value and not text_of_period.startswith(("from ", "between ")):
-        # "2022-2023" may be all that time
+    begins = text_of_period.startswith(("from ", "between ")) and "through" not in text_of_period
+    if ".." in periods[0].value and not begins:
+        # "2022-2023" and "from 2022 through 2023" may be all that time
         return list(parts)
     later = _year_after(periods[0].value)
     if later is None:

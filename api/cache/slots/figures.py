@@ -34,6 +34,8 @@ _WITHIN_A_YEAR = frozenset({"quarterly", "half-yearly", "monthly", "weekly", "da
 _GROWS = frozenset({"up", "down", "change"})
 # What is the total of itself.
 _SUMS = frozenset({"revenue", "net-sales", "expenses", "costs", "deposits", "ceo-compensation"})
+# A monthly rate is another than a yearly one.
+_RATES_OF_TIME = ("churn", "attrition")
 _SEVERAL_PERIODS = ("..", "-vs-", "since", "last", "next")
 _FIGURES = frozenset({"flow", "expense", "ratio", "balance", "market", "count"})
 _RELATIONS = frozenset({"attribute", "person"})
@@ -93,6 +95,7 @@ def _read(frame: Frame, parts: list[Part], question_type: str) -> _Read:
         parts = with_both_periods(parts, _text_of_periods(frame)) if len(frame.companies) == 1 else parts
     elif "market" not in frame.metric_kinds:
         parts = with_year_before(parts, _text_of_periods(frame))
+        parts = [part for part in parts if not _is_redundant(part, parts, frame)]
     higher = is_higher(parts, question_type)
     if higher is not None:
         return _Read(question_type, higher, ordered=True, basis=basis)
@@ -149,10 +152,13 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
         moves = set(values(parts, "directions")) & _GROWS
         return is_of_a_year and bool(moves) and not set(values(parts, "basis")) & _WITHIN_A_YEAR
     if part.value == "annual":
-        return is_of_a_year
+        # The price of a year is not that of a day in it.
+        is_rate = any(item.value.endswith(_RATES_OF_TIME) for item in frame.metrics)
+        return is_of_a_year and not is_rate and "market" not in frame.metric_kinds
     if part.value == "total":
         metrics = {item.value for item in frame.metrics}
         added_up = any(several in period for period in periods for several in _SEVERAL_PERIODS)
+        added_up = added_up or len(periods) > 1 or len(frame.companies) > 1
         is_sum = metrics <= _SUMS or frame.metric_kinds == {"expense"}
         return bool(metrics) and is_sum and not added_up
     return part.value == "estimate" and "consensus" in values(parts, "basis")

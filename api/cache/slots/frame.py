@@ -154,7 +154,7 @@ class Frame:
             item
             for item in self.items
             if item.slot in ("unknown", "negations", "synonyms", "connective")
-            and item.value not in ("company", "and", "or", "between")
+            and item.value not in ("company", "and", "or", "between", "vs")
         ]
         return not others and len(directions - MOVES) == 1 and directions <= COMPARATIVES | SUPERLATIVES | MOVES
 

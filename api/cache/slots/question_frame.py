@@ -120,7 +120,7 @@ def _is_choice(first: Item, items: Sequence[Item]) -> bool:
     return (
         first.value in ("which", "who", "whose")
         and len({item.value for item in items if item.slot == "entities"}) == 2
-        and any(item.slot == "connective" and item.value in ("or", "and", "between") for item in items)
+        and any(item.slot == "connective" and item.value in ("or", "and", "between", "vs") for item in items)
         and any(item.slot == "directions" for item in items)
     )
 
