@@ -6,7 +6,7 @@ The year of a founding, an offering or a purchase is what "when" is answered wit
 from __future__ import annotations
 
 _STARTED = "found|establish|begin|create|=formed"
-_RESULTS = "m:earnings|m:earnings-date|=results"
+_RESULTS = "m:earnings|R|=results"
 _TELL = "report|announce|release|publish|post"
 
 DATES = {
@@ -16,15 +16,15 @@ DATES = {
         by ?who was K establish|create|=formed
     """,
     "question:when C metrics:founding-date": f"""
-        ?when|?which-year was C {_STARTED} in?
+        ?when|?which-year was K {_STARTED} in?
+        ?when|?which-year was C found in?
         ?when|?which-year did C get found
         ?when was =founding|=foundation of C
     """,
     "question:when C metrics:ipo-date": """
         ?which-year did C m:ipo|m:ipo-date
         ?which-year was C' m:ipo
-        ?when|?which-year did C have|hold|do|=launch|launch its? m:ipo|m:ipo-date
-        ?when|?which-year did C list|=list its shares|stock
+        ?when|?which-year did C have|hold|do its? m:ipo|m:ipo-date
     """,
     "question:when auxiliary:do C metrics:earnings-date": f"""
         !T ?when do|modal:will|is C =next? {_TELL} its? =next? b:quarterly? {_RESULTS} =next?

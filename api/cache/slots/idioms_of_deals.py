@@ -81,7 +81,7 @@ _ACQUISITIONS = {
     """,
     "question:when auxiliary:did C idiom:complete-acquisition D": """
         ?when|?which-year did E complete|close its? acquire|d:buy|take-over of D
-        ?when|?which-year did E complete|close its? the? D acquire|d:buy|take-over|=deal
+        ?when|?which-year did E complete|close its? the? D acquire|d:buy|take-over
         ?when|?which-year did E =finish acquire|d:buy|take-over D
         ?when|?which-year was acquire|d:buy|take-over of D complete|close by E
         ?when|?which-year was E' acquire|d:buy|take-over of D complete|close

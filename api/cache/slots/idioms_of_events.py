@@ -13,12 +13,12 @@ _GOODS = "=products|=product|=models|=model|=vehicles|=vehicle|=services|=servic
 # The price of the stock is what falls when a stock falls.
 STOCK = {
     "... C metrics:share-price V ...b?": """
-        ... C stock|shares to? V ...b?
-        ... shares of C to? V ...b?
-        ... V in|of C stock ...b?
+        ... K stock|=shares to? V ...b?
+        ... shares of K to? V ...b?
+        ... V in|of K stock ...b?
     """,
     "?why is C metrics:share-price d:up ...b?": """
-        ?why is C stock|shares d:up ...b?
+        ?why is K stock|shares d:up ...b?
     """,
 }
 WHY = {
@@ -59,10 +59,10 @@ SAID = {
         on|in|during its? T1? {_CALL} T2? ?what did C {_SPEAKERS}? say about ...
         on|in|during C' T1? {_CALL} T2? ?what did {_SPEAKERS} say about ...
     """,
-    "question:what auxiliary:did C idiom:say-about ...": f"""
-        ?what did C {_SPEAKERS}? say about ...
-        ?what =comments|=commentary did C {_SPEAKERS}? make|give|provide about|on ...
-        ?what was C {_SPEAKERS}? =comments|=commentary about|on ...
+    "question:what auxiliary:did C idiom:say-about ...": """
+        ?what did C =management? say about ...
+        ?what =comments|=commentary did C =management? make|give|provide about|on ...
+        ?what was C =management? =comments|=commentary about|on ...
     """,
 }
 EXPECTED = {

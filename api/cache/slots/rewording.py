@@ -5,7 +5,7 @@ A pattern is a row of atoms, one for each item of the question, and must fit all
 
     K, N, C, D  a known company, an unknown name, either of them, another one or a part of one; C' with a possessive
     M, P        a metric, an office
-    V, H        to rise or to fall, a form of is or do
+    V, H, R     to rise or to fall, a form of is or do, an earnings report
     T, A        a period, any item; T1, A1 where there are several
     ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
@@ -50,10 +50,12 @@ _CLASSES = {
     "M": "m:[^/]*",
     "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
     "T": "T:[^/]*",
+    # "Its next earnings report", which is a date only where one asks when it is.
+    "R": "m:earnings-date(?!/[^ ]*date)",
     "A": "[^ /]*",
     "H": "(?:is|was|do|did)",
-    # Stock up, as a retailer does, is not up.
-    "V": "d:(?:up(?!/up )|down|surge|plunge|recover)",
+    # What prices do. Stock up, as a retailer does, is not up, and shares that increase may be more of them.
+    "V": r"d:(?:up(?=/(?:ris|ros|climb))|down(?=/(?:fall|fell|drop|declin|down(?: |$)))|surge|plunge|recover)",
 }
 _PARTICULARS = frozenset({"periods", "entities", "numbers", "units", "currencies", "negations", "top_n"})
 _NAMES = "CDEFKNS"
