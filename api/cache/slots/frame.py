@@ -269,8 +269,8 @@ class Frame:
         item = self.items[index]
         texts = tuple(word.text for word in self.words[item.start : item.end])
         before = [other.value for other in self.items[:index] if other.slot in ("auxiliary", "modal")]
-        counts = index > 0 and self.items[index - 1].slot == "auxiliary" and self.items[0].value == "how-many"
-        may_be = self.question_type == "yes-no" or counts
+        is_after_be = index > 0 and self.items[index - 1].slot == "auxiliary"
+        may_be = self.question_type == "yes-no" or (is_after_be and self.items[0].value in ("how-many", "which"))
         return may_be and before[-1:] in (["is"], ["was"]) and self.lexicon.is_base(texts)
 
     def is_participle(self, item: Item) -> bool:
