@@ -119,12 +119,8 @@ def _verb_of_price(items: list[Item]) -> list[Item]:
     helped = any((item.slot, item.value) in (("auxiliary", "do"), ("auxiliary", "did")) for item in items)
     for index, item in enumerate(items):
         is_one = (item.slot, item.value) == ("metrics", "costs") and item.end - item.start == 1
-        if (
-            is_one
-            and helped
-            and items[index - 1].slot == "entities"
-            and all(o.slot in _END for o in items[index + 1 :])
-        ):
+        ends = all(other.slot in _END for other in items[index + 1 :])
+        if is_one and helped and ends and items[index - 1].slot == "entities":
             return [*items[:index], item._replace(slot="synonyms", value="be-for-sale-at"), *items[index + 1 :]]
     return items
 

@@ -11,17 +11,18 @@ from api.cache.slots.carriers import carrier
 from api.cache.slots.context import is_definition
 from api.cache.slots.dated import period
 from api.cache.slots.directions import direction, with_voice
-from api.cache.slots.frame import Frame
+from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.items import NAME, Item
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.pronouns import pronoun
 from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
-from api.cache.slots.words_themselves import is_bare_name, is_counted, is_word_itself
+from api.cache.slots.words_themselves import is_bare_name, is_counted, is_main_verb, is_word_itself
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
 _SLOTS = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "basis", "negations", "top_n"})
+_NUMBERED = frozenset({"balance", "expense", "payment"})
 # The amount of a risk is not the risk.
 _NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
 # Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
@@ -44,7 +45,7 @@ def _slot(frame: Frame, index: int) -> Part:
         case "metrics":
             return Part("metrics", _metric(frame, index))
         case "basis":
-            return Part("basis", _basis(frame, item))
+            return Part("basis", _basis(frame, index))
         case "entities":
             return Part("entities", _entity(frame, item))
     return Part(item.slot, item.value)
@@ -62,12 +63,21 @@ def _metric(frame: Frame, index: int) -> str:
         return f"{item.value}:one"
     if item.value.startswith("largest-") and text != frame.raw_text(item):
         return f"{item.value}:several"
+    if frame.metric_kinds <= _NO_AMOUNTS and any(item.value == other.value for other in frame.items[:index]):
+        # The suppliers of its suppliers
+        return f"{item.value}:again"
     if frame.asks_for_names(index):
         return f"{item.value}:names"
     return "earnings-date" if frame.asks_for_results_day else item.value
 
 
-def _basis(frame: Frame, item: Item) -> str:
+def _basis(frame: Frame, index: int) -> str:
+    item = frame.items[index]
+    if item.value == "estimate" and index and frame.kind(frame.items[index - 1]) == "company":
+        helped = any(other.value in ("do", "did") for other in frame.items[:index])
+        if helped and not frame.is_possessive(frame.items[index - 1]):
+            # What it estimated itself
+            return "estimating"
     if frame.question_type == "yes-no" and "each" in frame.raw_text(item).split():
         # Rising in each quarter is more than quarterly figures that rise
         return f"each-{item.value}"
@@ -128,6 +138,9 @@ def _soft(frame: Frame, index: int) -> Part:
     text = frame.text(frame.items[index])
     if is_soft and text in ("value", "amount") and is_counted(frame.metrics[0], frame):
         # What was delivered has a number, and a value.
+        is_soft = False
+    if text == "number" and frame.metric_kinds & _NUMBERED:
+        # A tax or a loan has a number as a thing has a name.
         is_soft = False
     if text == "amount" and any(item.slot == "directions" for item in frame.items):
         # Of a change, which is a percentage too
@@ -201,6 +214,10 @@ def _unknown(frame: Frame, index: int) -> Part:
     """ "Vehicle production" is the production of vehicles, and counted things are several in any case."""
     if frame.question_type == "count" or (frame.is_plain and frame.is_modifier(index)):
         return Part("residual", frame.text(frame.items[index]))
+    ranked = any(item.slot == "directions" and item.value in SUPERLATIVES for item in frame.items[:index])
+    if ranked and not frame.metrics and frame.text(frame.items[index]) != frame.raw_text(frame.items[index]):
+        # "The best shows", unlike "the best show"
+        return Part("residual", f"{frame.text(frame.items[index])}:plural")
     return word(frame, index)
 
 
@@ -226,6 +243,8 @@ def _auxiliary(frame: Frame, index: int) -> Part | None:
     if item.value in ("do", "did") and frame.is_indirect and not before and _is_last_verb(frame, index):
         # "Tell me what Visa does"
         return Part("residual", "do")
+    if is_main_verb(frame, index):
+        return Part("residual", "be")
     if item.value in ("have", "had") and not frame.has_plain_verb and not _helps(frame, index):
         return Part("residual", "have")
     return None

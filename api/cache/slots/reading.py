@@ -91,6 +91,8 @@ def _well_written(matches: Sequence[Match], words: Sequence[Word], capitals: Cap
         is_letter = match.phrase.written is Written.IN_CAPITALS and len(words[match.start].text) == 1
         if is_letter and not is_letter_for_a_company(match, words, matches):
             continue
+        if capitals is Capitals.SENTENCE and _is_abbreviation(match, words):
+            continue
         has_digit = match.end < len(words) and any(map(str.isdigit, words[match.end].text))
         at_head = match.start > 0 or has_digit or match.end in joined or (len(companies) == 1 and match.end in heads)
         judged = _is_well_written(match, words, capitals, may_begin=at_head)
@@ -124,6 +126,13 @@ def _is_well_written(match: Match, words: Sequence[Word], capitals: Capitals, *,
     if not all(word.raw[:1].isupper() for word in here):
         return False
     return True if capitals is Capitals.SENTENCE and (may_begin or _follows(words, match.end, _STOCK)) else None
+
+
+def _is_abbreviation(match: Match, words: Sequence[Word]) -> bool:
+    """ "LED", unlike "led"."""
+    raw = words[match.start].raw
+    is_verb = match.phrase.lemma is not None and match.phrase.slot != "metrics"
+    return is_verb and match.end == match.start + 1 and len(raw) > 1 and raw.isupper()
 
 
 def _is_acronym(raw: str, capitals: Capitals) -> bool:

@@ -10,6 +10,7 @@ from api.cache.slots.items import Item
 from api.cache.slots.measures import VOLUMES
 
 _AROUND_A_NAME = frozenset({"question", "auxiliary", "article", "entities", "courtesy"})
+_MAY_BE_A_VERB = frozenset({"unknown", "synonyms", "carrier", "preposition"})
 _OF_NAMES = frozenset(
     """
     call called spell spelled letters renamed rename pronounce pronounced acronym abbreviation
@@ -40,7 +41,21 @@ def is_word_itself(frame: Frame, index: int) -> bool:
     if item.value == "revenue" and text == "sales" and index:
         # Of cars there are so many, or so much.
         return frame.text(frame.items[index - 1]) in _THINGS
+    if item.value == "headcount" and "workforce" in text:
+        # Of a country these are all who work there.
+        return not frame.companies
     return False
+
+
+def is_main_verb(frame: Frame, index: int) -> bool:
+    """ "What is Apple Pay", unlike "what does Apple pay"."""
+    asked = frame.question_type in ("what", "who", "where") and frame.items[index].value in ("is", "was")
+    others = frame.items[index + 1 :]
+    if frame.metrics or any(item.slot in ("periods", "directions") for item in frame.items):
+        return False
+    has_verb = any(frame.is_participle(item) or frame.raw_text(item).endswith("ing") for item in others)
+    is_known = any(frame.kind(item) == "company" for item in others)
+    return asked and is_known and not has_verb and any(i.slot in _MAY_BE_A_VERB for i in others)
 
 
 def is_counted(item: Item, frame: Frame) -> bool:
