@@ -120,15 +120,24 @@ def _is_throughout(frame: Frame) -> bool:
     return any(word.text in ("through", "-") or "-" in word.raw for word in words)
 
 
+def _is_bare(frame: Frame) -> bool:
+    """ "What does Amazon return", "what is Amazon's return", "what is Amazon Fire": one word, which may be anything."""
+    words = [item for item in frame.items if item.slot in ("unknown", "synonyms", "directions", "carrier")]
+    others = {item.slot for item in frame.items} & {"metrics", "preposition", "connective", "documents", "idiom"}
+    return len(words) == 1 and not others and frame.question_type in ("what", "which", "where", "who")
+
+
 def _judged(frame: Frame) -> Iterator[Part]:
+    is_bare = _is_bare(frame)
     for index, item in enumerate(frame.items):
         part = judge(frame, index)
         if part is not None:
             yield part
+        if is_bare and item.slot == "auxiliary" and item.value in ("is", "was"):
+            yield Part("residual", "is")
         if (
             item.slot == "entities"
-            and frame.question_type == "who"
-            and not frame.is_plain
+            and (is_bare or (frame.question_type == "who" and not frame.is_plain))
             and frame.is_possessive(item)
         ):
             # "Who pays Apple's dividends", unlike "who pays Apple dividends"
