@@ -120,7 +120,10 @@ def _verb_of_price(items: list[Item]) -> list[Item]:
     for index, item in enumerate(items):
         is_one = (item.slot, item.value) == ("metrics", "costs") and item.end - item.start == 1
         ends = all(other.slot in _END for other in items[index + 1 :])
-        if is_one and helped and ends and items[index - 1].slot == "entities":
+        before = (
+            items[index - 2 : index] if index > 1 and items[index - 1].slot == "metrics" else items[index - 1 : index]
+        )
+        if is_one and helped and ends and before and before[0].slot == "entities":
             return [*items[:index], item._replace(slot="synonyms", value="be-for-sale-at"), *items[index + 1 :]]
     return items
 

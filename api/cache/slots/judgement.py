@@ -11,17 +11,24 @@ from api.cache.slots.carriers import carrier
 from api.cache.slots.context import is_definition
 from api.cache.slots.dated import period
 from api.cache.slots.directions import direction, with_voice
-from api.cache.slots.frame import SUPERLATIVES, Frame
+from api.cache.slots.frame import Frame
 from api.cache.slots.items import NAME, Item
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.pronouns import pronoun
 from api.cache.slots.question_frame import COMPARISONS, DEFINITIONS
-from api.cache.slots.words_themselves import is_bare_name, is_counted, is_main_verb, is_word_itself
+from api.cache.slots.words_themselves import (
+    is_bare_name,
+    is_counted,
+    is_main_verb,
+    is_one_of_the_largest,
+    is_word_itself,
+)
 
 # Kinds of metric that a company and its best known brand share.
 _OF_COMPANIES = frozenset({"flow", "expense", "ratio", "balance", "payment", "market"})
 _SLOTS = frozenset({"entities", "metrics", "periods", "numbers", "units", "currencies", "basis", "negations", "top_n"})
+_MAY_BE_SEVERAL = frozenset({"count", "balance"})
 _NUMBERED = frozenset({"balance", "expense", "payment"})
 # The amount of a risk is not the risk.
 _NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
@@ -34,6 +41,8 @@ def judge(frame: Frame, index: int) -> Part | None:
     slot = frame.items[index].slot
     if slot in _SLOTS:
         return _slot(frame, index)
+    if slot in ("carrier", "imperative") and is_one_of_the_largest(frame, index):
+        return Part("residual", f"{frame.raw_text(frame.items[index])}:plural")
     return _JUDGES.get(slot, word)(frame, index)
 
 
@@ -61,6 +70,8 @@ def _metric(frame: Frame, index: int) -> str:
         return f"word:{frame.raw_text(item)}"
     if frame.asks_for_one(item):
         return f"{item.value}:one"
+    if frame.metric_kinds <= _MAY_BE_SEVERAL and is_one_of_the_largest(frame, index):
+        return f"{item.value}:several"
     if item.value.startswith("largest-") and text != frame.raw_text(item):
         return f"{item.value}:several"
     if frame.metric_kinds <= _NO_AMOUNTS and any(item.value == other.value for other in frame.items[:index]):
@@ -204,7 +215,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
         value = f"{item.value}:noun"
     written = frame.words[item.start]
     asked = [other.slot for other in frame.items[:index] if other.slot != "article"]
-    if asked[-1:] in (["question"], []) and written.text != written.base:
+    several = asked[-1:] in (["question"], []) and written.text != written.base
+    if several or is_one_of_the_largest(frame, index):
         # "Which banks" may have many answers, "which bank" has one.
         value = f"{value}:plural"
     return Part("residual", value)
@@ -214,9 +226,7 @@ def _unknown(frame: Frame, index: int) -> Part:
     """ "Vehicle production" is the production of vehicles, and counted things are several in any case."""
     if frame.question_type == "count" or (frame.is_plain and frame.is_modifier(index)):
         return Part("residual", frame.text(frame.items[index]))
-    ranked = any(item.slot == "directions" and item.value in SUPERLATIVES for item in frame.items[:index])
-    if ranked and not frame.metrics and frame.text(frame.items[index]) != frame.raw_text(frame.items[index]):
-        # "The best shows", unlike "the best show"
+    if is_one_of_the_largest(frame, index):
         return Part("residual", f"{frame.text(frame.items[index])}:plural")
     return word(frame, index)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from api.cache.slots.frame import Frame
+from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.items import Item
 from api.cache.slots.measures import VOLUMES
 
@@ -45,6 +45,15 @@ def is_word_itself(frame: Frame, index: int) -> bool:
         # Of a country these are all who work there.
         return not frame.companies
     return False
+
+
+def is_one_of_the_largest(frame: Frame, index: int) -> bool:
+    """ "Its largest segments", unlike "its largest segment"; a staff is one however it is called."""
+    item, before = frame.items[index], frame.items[index - 1] if index else None
+    if before is not None and before.slot == "entities" and index > 1:
+        before = frame.items[index - 2]
+    ranked = before is not None and before.slot == "directions" and before.value in SUPERLATIVES
+    return ranked and item.value != "headcount" and frame.text(item) != frame.raw_text(item)
 
 
 def is_main_verb(frame: Frame, index: int) -> bool:
