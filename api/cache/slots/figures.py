@@ -15,8 +15,8 @@ from api.cache.slots.growth_periods import with_usual_comparison
 from api.cache.slots.judgement import judge
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
+from api.cache.slots.rankings import PARTS_OF_COMPANIES, ranked_parts
 from api.cache.slots.rankings import QUESTION_TYPE as RANKING
-from api.cache.slots.rankings import ranked_parts
 from api.cache.slots.shares import QUESTION_TYPE as SHARE
 from api.cache.slots.shares import share_parts
 from api.cache.slots.tense import tense_and_mood
@@ -182,7 +182,8 @@ def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> b
     if frame.is_choice:
         return not words
     if frame.is_ranking:
-        return len(words) == 1
+        made = any(item.slot == "carrier" and item.value == "flow" for item in frame.items)
+        return len(words) == 1 and (not made or words[0].removesuffix(":plural") in PARTS_OF_COMPANIES)
     said = [part.value for part in parts if part.slot == "directions"]
     directions = {*said}
     if len(said) > len(directions) or (question_type == "why" and directions & SUPERLATIVES):

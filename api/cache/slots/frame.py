@@ -12,6 +12,7 @@ from api.cache.slots.movers import asks_what_moved
 from api.cache.slots.question_frame import COMPARATIVES, PLAIN, question_type
 
 SUPERLATIVES = frozenset({"max", "most", "least", "min", "best", "worst", "strongest", "weakest", "fastest", "slowest"})
+_THINGS = frozenset({"attribute", "person", "place", "date"})
 _SIZES = frozenset({"larger", "bigger", "smaller", "largest", "biggest", "smallest", "greatest"})
 MOVES = frozenset({"up", "down"})
 _RANKING = SUPERLATIVES | {"up", "down", "most", "least"}
@@ -136,8 +137,10 @@ class Frame:
         """Larger stores are not more stores."""
         if self.raw_text(item) not in _SIZES or self.question_type not in ("which", "yes-no"):
             return False
-        kinds = self.metric_kinds
-        return "count" in kinds or (item.value in COMPARATIVES and bool(kinds & {"attribute", "person"}))
+        if "count" in self.metric_kinds:
+            return True
+        has = any((other.slot, other.value) in (("auxiliary", "have"), ("auxiliary", "had")) for other in self.items)
+        return (has or item.value in COMPARATIVES) and not self.metric_kinds - _THINGS
 
     @cached_property
     def is_choice(self) -> bool:

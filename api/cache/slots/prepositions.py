@@ -8,6 +8,7 @@ from api.cache.slots.carriers import carrier
 from api.cache.slots.frame import Frame
 from api.cache.slots.items import Item
 from api.cache.slots.parts import Part, word
+from api.cache.slots.question_frame import COMPARISONS
 
 _OF_PERIOD = frozenset({"in", "for", "of", "at", "on", "during", "as-of", "within"})
 _OF_METRIC = frozenset({"of", "in", "for", "as"})
@@ -44,6 +45,8 @@ def preposition(frame: Frame, index: int) -> Part | None:
         # "What is in Apple's cost of revenue"
         return word(frame, index)
     if item.value == "of" and before is not None and _is_a_part(frame, before):
+        return word(frame, index)
+    if following is not None and _is_of_another(frame, item.value, following):
         return word(frame, index)
     if following is not None and _says_nothing(frame, item.value, following):
         return None
@@ -116,6 +119,13 @@ def _ties_period(frame: Frame, said: str, following: Item) -> bool:
     return said in _OF_PERIOD and not (said in ("in", "during", "at") and _is_of_the_deed(frame))
 
 
+def _is_of_another(frame: Frame, said: str, following: Item) -> bool:
+    """ "Morgan Stanley's price target for Goldman", unlike "its price target at Goldman"."""
+    is_joined = any(item.slot == "connective" for item in frame.items) or frame.question_type in COMPARISONS
+    is_other = frame.kind(following) == "company" and said in ("at", "for")
+    return is_other and len(frame.companies) > 1 and "market" in frame.metric_kinds and not is_joined
+
+
 def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
     match following.slot:
         case "periods":
@@ -131,7 +141,8 @@ def _says_nothing(frame: Frame, said: str, following: Item) -> bool:
             figures = {item.value for item in frame.metrics}
             if (said == "from" and not figures <= _EARNED) or (said == "for" and figures & _MADE_FOR):
                 return False
-            return said in _OF_PLACE and frame.is_plain
+            is_of_one = any((item.slot, item.value) == ("connective", "than") for item in frame.items)
+            return said in _OF_PLACE and frame.is_plain and not is_of_one
         case "entities":
             # "The dividend yield on Verizon stock"
             names = _OF_NAME | {"on"} if frame.metric_kinds <= _PER_SHARE_KINDS else _OF_NAME

@@ -27,7 +27,7 @@ _MEASURES = frozenset({"flow", "expense", "count", "balance", "ratio", "market"}
 _CONTRIBUTES = frozenset({"contribute", "contributes", "contributed"})
 _IS_PART = frozenset({"account for", "accounts for", "accounted for", "make up", "makes up", "made up", "represent"})
 # What these sell, the company sells; a distributor has sales of its own.
-_PARTS_OF_COMPANIES = frozenset(
+PARTS_OF_COMPANIES = frozenset(
     """segment region country market product division unit business category brand channel line quarter month state city
     store geography area model service drug platform franchise""".split()  # noqa: SIM905 -- a list of words reads best as text
 )
@@ -125,8 +125,9 @@ def _may_be_ranked(frame: Frame, signs: _Signs, thing: Item) -> bool:
         return False
     if len(periods) > 1 or ("B" not in signs.letters and set(degrees) & _VAGUE):
         return False
-    is_part = frame.text(thing) in _PARTS_OF_COMPANIES and frame.metric_kinds <= {"flow", "expense"}
-    return is_part or not set("kK") & set(signs.letters)
+    is_part = frame.text(thing) in PARTS_OF_COMPANIES and frame.metric_kinds <= {"flow", "expense"}
+    # What a partner makes for Apple is not what Apple's partner makes.
+    return is_part or not set("kKv") & set(signs.letters)
 
 
 def _arranged(frame: Frame, signs: _Signs, match: re.Match[str]) -> list[Part]:
