@@ -125,6 +125,10 @@ def _article(frame: Frame, index: int) -> Part | None:
     if index and frame.words[item.start].raw == "A" and any(word.raw.islower() for word in frame.words):
         # A rating, a class of shares
         return Part("residual", "A")
+    before = frame.items[index - 1] if index else None
+    if item.value == "article" and before is not None and (before.slot, before.value) in _BEFORE_ONE:
+        # "Spend on a delivery", unlike "on deliveries"
+        return word(frame, index)
     if item.value == "article" and after is not None and frame.kind(after) == "company":
         return word(frame, index)
     if not frame.is_plain and after is not None and frame.kind(after) == "company":

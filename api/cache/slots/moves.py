@@ -28,6 +28,9 @@ _BEFORE = frozenset({"article", "basis", "soft"})
 def with_moves(items: Sequence[Item], words: Sequence[Word], lexicon: Lexicon) -> list[Item]:
     """Who or what moved first, then the move, in a question for how much it was; else the items as they are."""
     asked = [item for item in items if item.slot == "question"]
+    if asked and items.index(asked[0]) and items[items.index(asked[0]) - 1].slot == "preposition":
+        # "To how much"
+        return list(items)
     moves = [index for index, item in enumerate(items) if item.slot == "directions"]
     if len(moves) != 1 or items[moves[0]].value not in _MOVES or len(asked) > 1:
         return list(items)

@@ -72,7 +72,10 @@ class _Reader:
         if not rest or (rest[0].slot, rest[0].value) != tie:
             return None
         things, rest = self._things(rest[1:], slots)
-        if not things or not _is_of_period(rest) or (lemma == "earn" and things[-1].slot != "metrics"):
+        if not things or not _is_of_period(rest) or (lemma in _EARN and self._is_name(things[-1]) and not is_revenue):
+            # What was made from a company that was owned
+            return None
+        if lemma == "earn" and things[-1].slot != "metrics":
             # What is earned from insurance may be its profit.
             return None
         return [*items[:at], owner, auxiliary, *self._figure(things, noun, verb), *rest, *aside]
@@ -92,12 +95,18 @@ class _Reader:
         return tuple(word.text for word in self._words[item.start : item.end])
 
     def _things(self, rest: Sequence[Item], slots: frozenset[str]) -> tuple[list[Item], list[Item]]:
+        if rest and (rest[0].slot, rest[0].value) == ("article", "article"):
+            # "From a car"
+            return [], []
         start = 1 if rest and rest[0].slot in _SKIPPED else 0
         end = start
         while end < len(rest) and rest[end].slot in slots and self._may_be_paid_for(rest[end]):
             end += 1
         things = list(rest[start:end])
         return (things[:-1] if len(things) > 1 and is_part(things[-1]) else things), list(rest[end:])
+
+    def _is_name(self, item: Item) -> bool:
+        return item.slot == "entities" and self._words[item.start].raw[:1].isupper()
 
     def _may_be_paid_for(self, item: Item) -> bool:
         if item.slot == "metrics":
