@@ -34,6 +34,8 @@ _NUMBERED = frozenset({"balance", "expense", "payment"})
 _NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
 # Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
 _EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
+# What is spent on one of many.
+_BEFORE_ONE = frozenset({("preposition", "on"), ("preposition", "from")})
 
 
 def judge(frame: Frame, index: int) -> Part | None:
