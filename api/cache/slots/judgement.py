@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from api.cache.slots.articles import article
 from api.cache.slots.carriers import carrier
 from api.cache.slots.context import is_definition
 from api.cache.slots.dated import period
 from api.cache.slots.directions import direction, with_voice
 from api.cache.slots.frame import Frame
-from api.cache.slots.items import NAME, Item
+from api.cache.slots.items import Item
 from api.cache.slots.parts import Part, word
 from api.cache.slots.prepositions import preposition
 from api.cache.slots.pronouns import pronoun
@@ -34,8 +35,6 @@ _NUMBERED = frozenset({"balance", "expense", "payment"})
 _NO_AMOUNTS = frozenset({"attribute", "person", "date", "place"})
 # Events that a noun names too: who did it and to whom is told by "of" and "by" then (voice.py).
 _EVENT_NOUNS = {"acquire": "acquisition", "appoint": "appointment", "launch-of": "launch", "purchase": "purchase"}
-# What is spent on one of many.
-_BEFORE_ONE = frozenset({("preposition", "on"), ("preposition", "from")})
 
 
 def judge(frame: Frame, index: int) -> Part | None:
@@ -118,25 +117,6 @@ def _asks_for_meaning(frame: Frame) -> bool:
 
 def _has_shared_figure(frame: Frame) -> bool:
     return bool(frame.metrics) and frame.metric_kinds <= _OF_COMPANIES
-
-
-def _article(frame: Frame, index: int) -> Part | None:
-    """An apple is not Apple, and the Amazon not Amazon, unless figures are asked for."""
-    after = frame.items[index + 1] if index + 1 < len(frame.items) else None
-    item = frame.items[index]
-    if index and frame.words[item.start].raw == "A" and any(word.raw.islower() for word in frame.words):
-        # A rating, a class of shares
-        return Part("residual", "A")
-    before = frame.items[index - 1] if index else None
-    if item.value == "article" and before is not None and (before.slot, before.value) in _BEFORE_ONE:
-        # "Spend on a delivery", unlike "on deliveries"
-        return word(frame, index)
-    if item.value == "article" and after is not None and frame.kind(after) == "company":
-        return word(frame, index)
-    if not frame.is_plain and after is not None and frame.kind(after) == "company":
-        is_unknown = after.value.startswith(NAME)
-        return None if item.value == "the" and is_unknown else word(frame, index)
-    return None
 
 
 def _nothing(frame: Frame, index: int) -> None:
@@ -282,7 +262,7 @@ def _helps(frame: Frame, index: int) -> bool:
 
 
 _JUDGES: dict[str, Callable[[Frame, int], Part | None]] = {
-    "article": _article,
+    "article": article,
     "courtesy": _nothing,
     "auxiliary": _auxiliary,
     "modal": _auxiliary,
