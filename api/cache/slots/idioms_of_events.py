@@ -134,22 +134,12 @@ STATES = {
         was there =any? m:layoffs at C
         did C have =any? m:layoffs
     """,
-    "auxiliary:did C idiom:open m:store-count": """
-        did C =open =any? m:store-count
-        was =any? C m:store-count =opened
-        was =any? m:store-count =opened by C
-    """,
-    "auxiliary:did C idiom:close m:store-count": """
-        did C =close =any? m:store-count
-        was =any? C m:store-count =closed
-        was =any? m:store-count =closed by C
-    """,
 }
 DONE = {
     f"question:which {_GOODS} auxiliary:did C idiom:launch": f"""
-        ?which|?what =new? {_GOODS} did C launch|introduce|release
-        ?which|?what =new? {_GOODS} was launch|introduce|release by C
-        list|?list? =new? {_GOODS} launch|introduce|release by C
+        ?which|?what =new? {_GOODS} did C launch|introduce
+        ?which|?what =new? {_GOODS} was launch|introduce by C
+        list|?list? =new? {_GOODS} launch|introduce by C
     """,
     "question:which A1 auxiliary:do C idiom:own": """
         ?which|?what A1 do C own

@@ -15,6 +15,7 @@ _PAST_CAUSES = frozenset(
 )
 # It has happened once, however it is told.
 _ONCE = frozenset({"founder", "founding-date", "ipo-date"})
+_ASKED_WITH_ONE_VERB = frozenset({"what", "who", "where", "when"})
 _VERBS = frozenset({"unknown", "synonyms", "directions", "carrier", "imperative"})
 
 
@@ -26,7 +27,11 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     yield from (f"modal:{mood}" for mood in moods)
     auxiliaries = {item.value for item in frame.items if item.slot == "auxiliary"}
     causes = {word for item in frame.items if item.slot == "question" for word in _texts(frame, item)}
-    dated = any(item.slot == "periods" for item in frame.items)
+    # A forecast for a year is made again and again before it is over.
+    forecast = any((item.slot, item.value) == ("basis", "forecast") for item in frame.items)
+    dated = not forecast and any(item.slot == "periods" for item in frame.items)
+    if _has_nothing_but_a_verb(frame, auxiliaries):
+        yield "does"
     if {item.value for item in frame.metrics} & _ONCE:
         return
     if not dated or any(item.slot == "modal" for item in frame.items):
@@ -38,6 +43,15 @@ def tense_and_mood(frame: Frame) -> Iterator[str]:
     causing = bool(causes & {"causing", "driving"}) and not (dated and "was" in causes)
     if causing or (progresses and auxiliaries & {"is", "was"}):
         yield "progressive"
+
+
+def _has_nothing_but_a_verb(frame: Frame, auxiliaries: set[str]) -> bool:
+    """ "What does Apple support", unlike "what is Apple support": only "does" tells that it is a verb."""
+    said = [item for item in frame.items if item.slot == "entities" or item.slot in _VERBS]
+    if any(item.slot == "directions" for item in said):
+        return False
+    is_short = len(said) == 2 and not frame.metrics and said[0].slot == "entities" != said[1].slot
+    return is_short and bool(auxiliaries & {"do", "did"}) and frame.question_type in _ASKED_WITH_ONE_VERB
 
 
 def _tense(frame: Frame, auxiliaries: set[str], causes: set[str]) -> Iterator[str]:
