@@ -76,7 +76,7 @@ def _carries(frame: Frame, item: Item) -> bool:
         return all(metric.value.startswith(names) or metric.value.endswith("-debt") for metric in frame.metrics) and (
             item.value == "carry" or not any(metric.value.endswith("debt") for metric in frame.metrics)
         )
-    if item.value == "run" and any(frame.lexicon.noun_for("franchised", (name,)) for name in frame.companies):
+    if item.value == "run" and not all(frame.lexicon.noun_for("own-stores", (name,)) for name in frame.companies):
         return False
     only = {"take in": "take", "make": "made"}.get(frame.lemma(item), item.value)
     if only in _ONLY and {metric.value for metric in frame.metrics} <= _ONLY[only]:

@@ -38,7 +38,7 @@ def _of_what_it_has(frame: Frame, items: list[Item]) -> list[Item] | None:
     has, owner, rest = _in_order(frame, after)
     if not things or has is None or (rest and rest[0].slot not in _ENDS):
         return None
-    if (has.slot, has.value) == ("carrier", "run") and not _may_be_run(frame, things[-1], owner):
+    if (has.slot, has.value) == ("carrier", "run") and not _may_be_run(frame, things[-1]):
         return None
     was = be[0]._replace(value=_BE[be[0].value]) if be else has._replace(slot="auxiliary", value="is")
     return [items[0], was, owner, *things, *rest]
@@ -58,9 +58,7 @@ def _has(frame: Frame, item: Item) -> bool:
     return (item.slot, item.value) == ("carrier", "run") or frame.raw_text(item) in ("have", "has", "had")
 
 
-def _may_be_run(frame: Frame, thing: Item, owner: Item) -> bool:
-    if frame.lexicon.noun_for("franchised", (owner.value,)) is not None:
-        return False
+def _may_be_run(frame: Frame, thing: Item) -> bool:
     return frame.lexicon.noun_for("operated", (frame.words[thing.end - 1].base,)) is not None
 
 
