@@ -25,9 +25,14 @@ def without_boilerplate(items: Sequence[Item], *, has_metric: bool) -> list[Item
     while start < len(items) and _opens(items, start, has_metric=has_metric):
         start += 1
     end = len(items)
-    while has_metric and end > start and (items[end - 1].slot == "courtesy" or items[end - 1].value == "for-me"):
+    while has_metric and end > start and _closes(items[end - 1], is_request=start > 0):
         end -= 1
     return list(items[start:end])
+
+
+def _closes(item: Item, *, is_request: bool) -> bool:
+    """ "Find the revenue for me", unlike "is the risk too high for me"."""
+    return item.slot == "courtesy" or (is_request and item.value == "for-me")
 
 
 def _opens(items: Sequence[Item], index: int, *, has_metric: bool) -> bool:
@@ -55,7 +60,8 @@ def _opens(items: Sequence[Item], index: int, *, has_metric: bool) -> bool:
 def _precedes_a_question(items: Sequence[Item], index: int) -> bool:
     """Whether all that follows this courtesy is a question: "do you know what is …", "could you explain …"."""
     item = items[index]
-    if item.slot not in ("courtesy", "ask"):
+    if item.slot != "courtesy" and item.value != "could-you":
+        # Requests are read before the words are (courtesy.py).
         return False
     rest = [other for other in items[index + 1 :] if other.slot != "courtesy"]
     if item.value == "could-you" and len(rest) > 1:

@@ -41,17 +41,17 @@ _DOCUMENT = (
     "report; presentation; project; paper; essay; memo; homework; assignment; article; thesis; deck; model; dashboard"
 )
 _PURPOSE = rf"(?:for|as part of) (?:an?|my|our|this) (?:\w+ ){{0,2}}{_any(_DOCUMENT)}"
-_PURPOSE += "(?: (?:that )?(?:i'm|i am|we're|we are) (?:writing|preparing|working on|doing|building|putting together))?"
+_PURPOSE += " (?:that )?(?:i'm|i am|we're|we are) (?:writing|preparing|working on|doing|building|putting together)"
 _PLEASE = _any("please; pls; plz; kindly")
-_AROUND = _any(_HELLO, _SORRY, _ANNOUNCED, _PURPOSE, _PLEASE, "out of curiosity; dear assistant")
+_AROUND = _any(_HELLO, _SORRY, _ANNOUNCED, _PLEASE, "out of curiosity; dear assistant")
 
 # "I want to check if an email is real" asks how. So only before figures these are the same as to know.
 _KNOW = _any("know; learn; understand; hear; be told")
 _LEARN = _any(_KNOW, "find out; see; figure out; work out; check; clarify; confirm; get")
-_GIVE = _any(rf"(?:tell|give|show|remind|inform|send)(?:ing)? {_ME}; let(?:ting)? {_ME} know")
+_GIVE = _any(rf"(?:tell|give|show|remind|inform)(?:ing)? {_ME}; let(?:ting)? {_ME} know")
 _TELL = _any(
     _GIVE,
-    rf"help(?:ing)? {_ME}(?: out)?(?: to)? (?:know|find out|learn|understand|see|figure out)",
+    rf"help(?:ing)? {_ME}(?: out)?(?: to)? (?:know|learn|understand)",
 )
 _EXPLAIN = rf"(?:explain|explaining|describe|describing|clarify|clarifying)(?: to {_ME})?"
 # What someone may be able to do: "can you check if milk is bad".
@@ -87,7 +87,7 @@ def _wish(learn: str) -> str:
 
 _KNOWING = _any(
     f"do (?:you|we) {_maybe('happen to; perhaps; by any chance; actually; already')}know",
-    "(?:would|might) you happen to know; by any chance,? do you know; (?:may|could|might) i ask(?: you)?",
+    "(?:would|might) you happen to know; by any chance,? do you know",
     "does (?:anyone|anybody|someone|somebody) (?:here )?know",
     "(?:do you have |have you (?:got )?)?(?:any|an) (?:idea|clue)",
 )
@@ -95,9 +95,11 @@ _KNOWING = _any(
 _MAY_I_OF = rf"{_MAY_I}(?=.*\b(?:19|20)?\d\d\b)"
 # Before a whole question these say nothing, whatever is asked.
 _ASKING = _any(rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN})", _wish(_KNOW), _KNOWING)
-_HAVING = _any("know; find out; see; check; get; look up")
+# "Can you check inventory at Walmart" asks for a service.
+_OF_A_FIGURE = rf"(?={_GAP}(?:the\b|.*\d))"
+_HAVING = _any("know; find out; see; look up")
 _ASKING_FOR = _any(
-    rf"(?:{_WOULD_SOMEONE})?{_GIVE}; (?:{_WOULD_YOU})?{_SEARCH}; i (?:can't|cannot|couldn't) find",
+    rf"(?:{_WOULD_SOMEONE})?{_GIVE}; (?:{_WOULD_YOU})?{_SEARCH}{_OF_A_FIGURE}; i (?:can't|cannot|couldn't) find",
     _wish(_HAVING),
     _KNOWING,
     _MAY_I_OF,
@@ -117,7 +119,6 @@ _LAST_WORDS = _any(
     "if you (?:know|can|could|don't mind|have it|happen to know); do you know(?: what it (?:is|was))?; any idea",
     "(?:can|could) you (?:tell me|help(?: me)?(?: out)?|check); (?:just )?(?:curious|wondering); out of curiosity",
     "help me out; i need (?:it|this|to know|the answer)(?: (?:asap|urgently|quickly|today|now))?",
-    _PURPOSE,
 )
 
 
@@ -135,13 +136,17 @@ _BEFORE_A_CLAUSE = _pattern(rf"(?:(?:{_ASKING}|{_PLEASE}){_GAP})+(?={_CLAUSE})(?
 _BEFORE_WHETHER = _pattern(
     rf"(?:(?:{_WOULD_SOMEONE})?{_TELL}|{_wish(_KNOW)}|{_KNOWING}){_GAP}(?:if|whether)\s+(?=\w)(?!{_TO_ONE}"
 )
+# What one writes says nothing about a figure, but about what one should take for it.
+_BEFORE = rf"(?:{_AROUND}|{_PURPOSE}(?!.*\b(?:should|could|best|good)\b))"
 _BEFORE_A_FIGURE = _pattern(
-    rf"(?:(?:{_AROUND}|{_SEARCHING}){_GAP})+(?={_CLAUSE})|(?:(?:{_AROUND}|{_ASKING_FOR}){_GAP})+(?!(?:if|whether)\b)(?=\S)"
+    rf"(?:(?:{_BEFORE}|{_SEARCHING}){_GAP})+(?={_CLAUSE})"
+    rf"|(?:(?:{_BEFORE}|{_ASKING_FOR}){_GAP})+(?!(?:if|whether)\b)(?=\S)"
 )
 _WHETHER_A_FIGURE = _pattern(rf"{_SEARCHING}{_GAP}(?:if|whether)\s+(?=\w)")
 _AFTERWARDS = _pattern(
     rf"(?:(?:(?<![,;.?!])(?<!\byes)(?<!\bno)[,;.?!\u2013\u2014-]{{1,3}}\s?|\s-\s){_LAST_WORDS}){{1,4}}[\s.!?]*$"
 )
+_FOR_ME = _pattern(r" for (?:me|us)[\s.?!]*$")
 _ABOUT_NAMES = _pattern(
     r"\b(?:called|known as|renamed|named|stands? for|spell|spelled|spelling|letters|acronym|abbreviation|pronounced?)\b"
 )
@@ -169,7 +174,7 @@ def unwrapped(question: str) -> Unwrapped:
 def figure_asked_for(question: str) -> Unwrapped | None:
     """What follows a request that would be a question of its own elsewhere: the rest of "pull up Ford's debt"."""
     found = _unwrapped(question, _BEFORE_A_FIGURE, _WHETHER_A_FIGURE)
-    return found if found is not None and found.indirect else None
+    return Unwrapped(_FOR_ME.sub("", found.text), indirect=True) if found is not None and found.indirect else None
 
 
 def is_about_names(question: str) -> bool:

@@ -41,7 +41,9 @@ def with_common_periods(items: Sequence[Item], lexicon: Lexicon) -> list[Item]:
     periods = [item for item in items if item.slot == "periods"]
     if not periods:
         return list(items)
-    is_calendar = _is_calendar(items, lexicon)
+    # "When does its fiscal 2023 end" is about the year itself.
+    is_of_figures = any(item.slot in ("metrics", "documents") for item in items)
+    is_calendar = is_of_figures and _is_calendar(items, lexicon)
     kinds = {lexicon.metric_kinds.get(item.value) for item in items if item.slot == "metrics"}
     lasts = bool(kinds) and kinds <= _LASTING
     return [
