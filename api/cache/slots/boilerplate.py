@@ -44,8 +44,9 @@ def _opens(items: Sequence[Item], index: int, *, has_metric: bool) -> bool:
         return True
     if item.value == "wish":
         # "I need the revenue"; "can I get a dividend" is a question of its own.
-        if after is not None and after.slot == "metrics":
-            # "I need cash at Walmart"
+        is_service = index > 0 and items[index - 1].value == "could-you" and after is not None and not _is_the(after)
+        if is_service or (after is not None and after.slot == "metrics"):
+            # "I need cash at Walmart", "can you find Apple stores in China"
             return any(other.slot == "periods" for other in items)
         return after is not None and (after.slot in _THE_FIGURE or _is_the(after))
     if item.value == "could-you":

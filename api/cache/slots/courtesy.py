@@ -68,7 +68,7 @@ _BY_CHANCE = "(?:is there )?any chance (?:that )?you (?:can|could)[ ]; (?:is it|
 _WOULD_YOU = _any(f"(?:can|could|would|will|might|may) you {_KINDLY}", _BY_CHANCE)
 _WOULD_SOMEONE = _any(f"(?:can|could|would) (?:someone|somebody|anyone|anybody) {_KINDLY}", _WOULD_YOU)
 # "Can I get a dividend from Ford" asks for no figure.
-_MAY_I = rf"(?:may|can|could|might) i {_JUST}(?:see|find out|check|look up|know|ask)"
+_MAY_I = rf"(?:may|can|could|might) i {_JUST}(?:see|find out|check|look up|know|ask|get|have)"
 _IF_YOU_COULD = (
     rf"(?:if |whether )?you (?:can|could|might|would|may) {_JUST}(?:be able to )?(?:{_TELL}|{_EXPLAIN}|know)"
 )
@@ -104,7 +104,9 @@ _ASKING_FOR = _any(
     _KNOWING,
     _MAY_I_OF,
 )
-_SEARCHING = _any(rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN})", _wish(_LEARN), _ASKING_FOR)
+_SEARCHING = _any(
+    rf"(?:{_WOULD_SOMEONE})?(?:{_TELL}|{_EXPLAIN}); (?:{_WOULD_YOU})?{_SEARCH}", _wish(_LEARN), _KNOWING, _MAY_I_OF
+)
 
 _WH = r"(?:(?:by|in|to|at|for|from|on|of|with|under) )?(?:what|who|whom|whose|when|where|why|how|which)(?:'s|s|'re)?\b"
 _CLAUSE = rf"{_WH}(?!\s*(?:$|[?.!]))"
@@ -152,6 +154,7 @@ _ABOUT_NAMES = _pattern(
 )
 _ABOUT_WORDS = _pattern(
     r"\b(?:say|said|spell|translate|write|means?|pronounce|sang|sings?|sung|song|stands? for|for (?:yes|no)"
+    r"|repl(?:y|ies)|respond|answer|email|letter|polite|rude|phrase"
     r"|french|german|spanish|italian|japanese|chinese|english|latin|portuguese|russian|korean|arabic|dutch|thai|hindi)\b"
 )
 # "Let me know when dinner is ready" is no question, nor is "tell me if the price falls".

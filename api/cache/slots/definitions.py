@@ -17,7 +17,8 @@ _ASKED = [
         rf"(?:what is )?(?:the )?definition of {_TERM}",
         # Not "of a white rose", which stands for something.
         rf"(?:what is )?(?:the )?(?P<article>)meaning of {_WORDS}",
-        rf"what does {_TERM} mean",
+        # Not "a black cat", which bodes something.
+        rf"what does (?:the (?:term|word|phrase) )?(?P<article>){_WORDS} mean",
         rf"what {_TERM} means",
         rf"define {_TERM}",
         rf"explain (?=the (?:term|concept) ){_TERM}",
@@ -32,7 +33,7 @@ _JOINTS = frozenset({"of", "and", "to", "on"})
 # Words of questions that ask for more than a meaning.
 _NOT_IN_TERMS = frozenset(
     """
-    the this that these those it its they them there here i you he she we me my your our his her us is are was
+    a an the this that these those it its they them there here i you he she we me my your our his her us is are was
     were be been being do does did has have had can could will would should may might must what who when where
     why how which in at for from with by than like if as about worth called used made done going wrong next
     new up out happening now today tonight mean means meant not no or but so one best first last most more
@@ -56,7 +57,7 @@ _DEGREES = frozenset(
         "small",
         "normal",
     }
-    | {"healthy", "higher", "lower", "big"}
+    | {"healthy", "higher", "lower", "big", "red", "white", "black", "green", "blue", "yellow", "pink"}
 )
 # After somebody's name: "the Sharpe ratio" is a term, "the exchange ratio" somebody's figure.
 _NAMED_AFTER = frozenset(
@@ -97,7 +98,7 @@ def _term(term: str, article: str | None, terms: Collection[str]) -> tuple[str, 
 
 
 def _single(word: str, article: str | None, terms: Collection[str]) -> tuple[str, ...] | None:
-    if word.lower() in terms:
+    if word.lower() in terms and (word.islower() or word.isupper()):
         return (word.lower(),)
     if word.isupper() and len(word) > 1:
         return (word,)

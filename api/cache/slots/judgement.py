@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from api.cache.slots.articles import article
 from api.cache.slots.carriers import carrier
+from api.cache.slots.concepts import concept
 from api.cache.slots.context import is_definition
 from api.cache.slots.dated import period
 from api.cache.slots.directions import direction, with_voice
@@ -66,7 +67,7 @@ def _metric(frame: Frame, index: int) -> str:
     text = frame.text(item)
     if _asks_for_meaning(frame):
         # A turnover is more than sales, an order book more than a backlog.
-        return item.value if text in frame.lexicon.concepts else f"term:{text}"
+        return concept(frame, item)
     if is_word_itself(frame, index):
         return f"word:{frame.raw_text(item)}"
     if frame.asks_for_one(item):

@@ -44,6 +44,10 @@ _SPAN_BEGINS = r"(?:(?<=the )|(?<=for )|(?<=in )|(?<=, )|(?<=\ba )|(?<=during ))
 _RANGE = rf"(?={_YEAR} ?(?:to|-|\u2013|through) ?{_YEAR})"
 _SPAN_OF = "(?:over|during|in|for) the (?:period|years)"
 
+# What has happened over five years has not for five years.
+_NO_EVENT = r"(?!(?:did|do|does|has|have|had|is|are|was|were|will|who|which|whether|why|when|where)\b)"
+_SOME_TIMES = r"(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b"
+
 _RULES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     # The last quarter of a year that is named: of a plain year, its last three months.
     (
@@ -87,7 +91,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (_pattern(rf"\b{_SPAN_OF} between (?={_YEAR} and {_YEAR})"), "between "),
     (_pattern(rf"\b(?:{_SPAN_OF}(?: from)?|over) {_RANGE}"), "from "),
     # What has passed. "For the last years" may be all the time, "in the last years" once.
-    (_pattern(r"\bover the (?:last|past) (?=(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b)"), "for the last "),
+    (_pattern(rf"^{_NO_EVENT}(.*?)\bover the (?:last|past) (?={_SOME_TIMES})"), r"\1for the last "),
     (
         _pattern(r"\b(?:during|within) the (?:last|past) (?=(?:\d+|[a-z]+)[ -](?:quarters|years|months|weeks)\b)"),
         "in the last ",
