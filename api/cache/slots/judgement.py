@@ -202,7 +202,8 @@ def _synonym(frame: Frame, index: int) -> Part | None:
         value = f"{item.value}:noun"
     written = frame.words[item.start]
     asked = [other.slot for other in frame.items[:index] if other.slot != "article"]
-    several = asked[-1:] in (["question"], []) and written.text != written.base
+    is_head = asked[-1:] in (["question"], []) or value.endswith(":noun")
+    several = is_head and written.text != written.base
     if several or is_one_of_the_largest(frame, index):
         # "Which banks" may have many answers, "which bank" has one.
         value = f"{value}:plural"
