@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from api.cache.slots.comparisons import is_higher, with_both_periods, with_year_before
 from api.cache.slots.context import is_definition, is_personal, stands_alone
+from api.cache.slots.copula import is_of_being, left_over
 from api.cache.slots.dated import marks, when
 from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.freshness import depends_on_the_day
@@ -84,7 +85,7 @@ class _Read(NamedTuple):
 
 
 def _read(frame: Frame, parts: list[Part], question_type: str) -> _Read:
-    basis = {*tense_and_mood(frame)}
+    basis = {*tense_and_mood(frame), *({"being"} if is_of_being(frame) else ())}
     ranked = ranked_parts(frame)
     if ranked is not None:
         return _Read(RANKING, ranked, ordered=False, basis=basis)
@@ -120,24 +121,16 @@ def _is_throughout(frame: Frame) -> bool:
     return any(word.text in ("through", "-") or "-" in word.raw for word in words)
 
 
-def _is_bare(frame: Frame) -> bool:
-    """ "What does Amazon return", "what is Amazon's return", "what is Amazon Fire": one word, which may be anything."""
-    words = [item for item in frame.items if item.slot in ("unknown", "synonyms", "directions", "carrier")]
-    others = {item.slot for item in frame.items} & {"metrics", "preposition", "connective", "documents", "idiom"}
-    return len(words) == 1 and not others and frame.question_type in ("what", "which", "where", "who")
-
-
 def _judged(frame: Frame) -> Iterator[Part]:
-    is_bare = _is_bare(frame)
     for index, item in enumerate(frame.items):
         part = judge(frame, index)
         if part is not None:
             yield part
-        if is_bare and item.slot == "auxiliary" and item.value in ("is", "was"):
-            yield Part("residual", "is")
+        yield from left_over(frame, index)
         if (
             item.slot == "entities"
-            and (is_bare or (frame.question_type == "who" and not frame.is_plain))
+            and frame.question_type == "who"
+            and not frame.is_plain
             and frame.is_possessive(item)
         ):
             # "Who pays Apple's dividends", unlike "who pays Apple dividends"
