@@ -21,7 +21,7 @@ def article(frame: Frame, index: int) -> Part | None:
     if item.value == "article" and before is not None and (before.slot, before.value) in _BEFORE_ONE:
         # "Spend on a delivery", unlike "on deliveries"
         return word(frame, index)
-    if item.value == "article" and after is not None and frame.kind(after) == "company":
+    if item.value == "article" and after is not None and frame.kind(after) in ("company", "segment"):
         return word(frame, index)
     if not frame.is_plain and after is not None and frame.kind(after) == "company":
         is_unknown = after.value.startswith(NAME)

@@ -14,6 +14,7 @@ from api.cache.slots.frame import SUPERLATIVES, Frame
 from api.cache.slots.freshness import depends_on_the_day
 from api.cache.slots.growth_periods import with_usual_comparison
 from api.cache.slots.judgement import judge
+from api.cache.slots.nuances import nuances
 from api.cache.slots.parts import Part
 from api.cache.slots.question_frame import COMPARISONS
 from api.cache.slots.rankings import PARTS_OF_COMPANIES, ranked_parts
@@ -127,6 +128,7 @@ def _judged(frame: Frame) -> Iterator[Part]:
         if part is not None:
             yield part
         yield from left_over(frame, index)
+        yield from nuances(frame, index)
         if (
             item.slot == "entities"
             and frame.question_type == "who"
@@ -152,6 +154,7 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
     if part.value == "yoy":
         # A year is compared with the year before it, but not its quarters.
         moves = set(values(parts, "directions")) & _GROWS
+        is_of_a_year = is_of_a_year and "market" not in frame.metric_kinds and "pe" not in values(parts, "metrics")
         return is_of_a_year and bool(moves) and not set(values(parts, "basis")) & _WITHIN_A_YEAR
     if part.value == "annual":
         # The price of a year is not that of a day in it.
