@@ -154,7 +154,7 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
     if part.value == "yoy":
         # A year is compared with the year before it, but not its quarters.
         moves = set(values(parts, "directions")) & _GROWS
-        is_of_a_year = is_of_a_year and "market" not in frame.metric_kinds and "pe" not in values(parts, "metrics")
+        is_of_a_year = is_of_a_year and "market" not in frame.metric_kinds
         return is_of_a_year and bool(moves) and not set(values(parts, "basis")) & _WITHIN_A_YEAR
     if part.value == "annual":
         # The price of a year is not that of a day in it.

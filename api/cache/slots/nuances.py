@@ -9,6 +9,12 @@ from api.cache.slots.items import Item
 from api.cache.slots.parts import Part
 
 _WITHIN_A_YEAR = frozenset({"quarterly", "half-yearly", "monthly", "weekly", "daily"})
+_DEEDS = frozenset({"unknown", "synonyms", "carrier", "directions"})
+# Of which a company has one.
+_OWN = frozenset({"company", "stock", "shares", "year", "quarter"})
+_SEVERAL = frozenset(
+    {"competitor", "rival", "customer", "client", "supplier", "shareholder", "stockholder", "subsidiary", "risk"}
+)
 _LISTED = frozenset({"expense", "balance", "payment"})
 
 
@@ -69,8 +75,9 @@ def _is_moving_sum(frame: Frame, index: int) -> bool:
 def _is_of_staff(frame: Frame, index: int) -> bool:
     """The turnover at a company may be that of its staff."""
     item = frame.items[index]
-    at_it = _neighbour(frame, index + 1) == ("preposition", "at")
-    return item.slot == "metrics" and frame.raw_text(item) == "turnover" and at_it and not _is_dated(frame)
+    if item.slot != "metrics" or frame.raw_text(item) != "turnover" or _is_dated(frame):
+        return False
+    return _neighbour(frame, index + 1) == ("preposition", "at") or frame.question_type in ("yes-no", "why")
 
 
 def _is_joint(frame: Frame, index: int) -> bool:
@@ -87,6 +94,24 @@ def _is_list(frame: Frame, index: int) -> bool:
     return is_asked and is_listed and word.text != word.base
 
 
+def _is_one_of_several(frame: Frame, index: int) -> bool:
+    """ "A competitor" is not all of them."""
+    item = frame.items[index]
+    is_one = item.slot == "metrics" and item.end - item.start == 1 and frame.raw_text(item) in _SEVERAL
+    return is_one and any(other.slot == "article" and other.end == item.start for other in frame.items[:index])
+
+
+def _is_one_more(frame: Frame, index: int) -> bool:
+    """ "Did it close a plant", unlike "close the plant" and "close plants"."""
+    item, after = frame.items[index], frame.items[index + 1 : index + 2]
+    if item.slot != "article" or frame.question_type != "yes-no" or not after or after[0].value in _OWN:
+        return False
+    counted = frame.lexicon.metric_kinds.get(after[0].value) == "count"
+    is_thing = after[0].slot in ("unknown", "synonyms") or counted
+    ends = _neighbour(frame, index + 2)[0] in ("", "preposition", "periods")
+    return is_thing and ends and _neighbour(frame, index - 1)[0] in _DEEDS
+
+
 _NUANCES: dict[str, Callable[[Frame, int], bool]] = {
     "for": _is_for,
     "from": _is_out_of,
@@ -97,4 +122,7 @@ _NUANCES: dict[str, Callable[[Frame, int], bool]] = {
     "turnover": _is_of_staff,
     "together": _is_joint,
     "names": _is_list,
+    "one": _is_one_of_several,
+    "the": lambda frame, index: _is_one_more(frame, index) and frame.items[index].value == "the",
+    "a": lambda frame, index: _is_one_more(frame, index) and frame.items[index].value != "the",
 }
