@@ -17,7 +17,7 @@ Q3 = "What was Apple's revenue in Q3 2024?"
 SAME_AS_Q3 = "apple revenue q3 2024"
 # Words apart that the guard forgives and no canonical key does, and a cosine of 0.96.
 BACKLOG = "What was Boeing's order backlog at the end of 2023?"
-NEAR_BACKLOG = "What was Boeing's order backlog number at the end of 2023?"
+NEAR_BACKLOG = "What was Boeing's exact order backlog at the end of 2023?"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def test_what_is_near_and_means_the_same_is_answered(tenant: Tenant) -> None:
         until=lambda answer: answer.status != "miss",
     )
     assert (hit.status, echoes(hit, BACKLOG)) == ("semantic", True)
-    other = "What was Boeing's order backlog number at the end of 2022?"
+    other = "What was Boeing's exact order backlog at the end of 2022?"
     missed = ask(tenant, asked(other))
     assert (missed.status, echoes(missed, other)) == ("miss", True)
 
