@@ -11,6 +11,8 @@ from api.cache.slots.question_frame import COMPARISONS
 _CHANGES = frozenset({"develop", "developed", "evolve", "evolved", "trend", "trended", "move", "moved"})
 _CHANGE_OF = frozenset({"trend", "evolution", "development"})
 _HAPPENS = frozenset({"happen", "happens", "happened"})
+# Much may happen to deposits, stores and employees but that they become more or fewer.
+_ONLY_CHANGES = frozenset({"flow", "expense", "ratio", "market"})
 _FIGURES = frozenset({"flow", "expense", "ratio", "balance", "count", "market", "payment"})
 _AFTER = frozenset({"periods", "preposition", "documents", "basis"})
 
@@ -52,6 +54,8 @@ def _happened(frame: Frame, items: list[Item]) -> list[Item]:
     if len(items) < 4 or items[0].value != "what" or frame.raw_text(items[1]) not in _HAPPENS:
         return items
     if items[2].value not in ("to", "with") or any(item.slot in ("unknown", "synonyms") for item in items[3:]):
+        return items
+    if not frame.metric_kinds <= _ONLY_CHANGES:
         return items
     asked = Item(items[0].start, items[0].end, "question", "how")
     did = Item(items[2].start, items[2].end, "auxiliary", "do" if frame.raw_text(items[1]) == "happens" else "did")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from api.cache.slots.items import NAME, Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Word
+from api.cache.slots.rewording import INVESTORS
 from api.cache.slots.word_forms import singular
 
 _FRONT = frozenset({"periods", "preposition", "basis", "article"})
@@ -123,7 +124,7 @@ class _Reader:
             return [first, *asked.auxiliary, *parts, things[0], asked.verb, *asked.rest]
         if things:
             (metric, others), rest = self._figure(asked.how, things, asked.verb), asked.rest
-        elif _is_all_that_is_said(asked.rest):
+        elif _is_all_that_is_said(asked.rest) and not self._sells_something_else(asked):
             others = []
             metric, rest = self._money(asked)
         else:
@@ -133,6 +134,13 @@ class _Reader:
         named = Item(asked.verb.start, asked.verb.end, "metrics", metric)
         first, *parts = asked.owner
         return [first, *self._auxiliary(asked), *parts, *map(self._one, others), named, *rest]
+
+    def _sells_something_else(self, asked: _Asked) -> bool:
+        """An investor its shares, and a country's plants to the world."""
+        if self._lexicon.noun_for("alone", self._texts(asked.verb)) != ("sales",):
+            return False
+        is_from = bool(asked.rest) and _is(asked.rest[0], "preposition", "from")
+        return is_from or asked.owner[0].value.startswith(INVESTORS)
 
     def _auxiliary(self, asked: _Asked) -> list[Item]:
         """ "The number of stores it opened" tells of the past without "did"."""

@@ -63,10 +63,11 @@ _PEOPLE = {
         ?who is C =directors
         ?who is =directors of C
     """,
+    # Which person does is another question.
     "question:who auxiliary:is C metrics:largest-shareholder": """
         ?which m:shareholders =owns|=holds d:max =stake|shares|stock in|of C
-        ?who =owns|=holds d:max|d:most =stake|shares|stock in|of C
-        ?who =owns|=holds d:max|d:most C =stake|shares|stock
+        =who =owns|=holds d:max|d:most =stake|shares|stock in|of C
+        =who =owns|=holds d:max|d:most C =stake|shares|stock
     """,
     "question:who auxiliary:is idiom:chair-of C A1 =committee": """
         ?who =heads|=leads|=chairs C A1 =committee
@@ -80,9 +81,9 @@ _PEOPLE = {
         ?which|?what =company|=firm is =owner of S
     """,
     "question:who idiom:own D": """
-        ?who =owns D
-        ?who is =owner of D
-        ?who is D =owner
+        =who =owns D
+        =who is =owner of D
+        =who is D =owner
         ?who is D =owned by
         by ?who is D =owned
     """,

@@ -52,8 +52,8 @@ _ACQUISITIONS = {
         E' =acquisitions
     """,
     "question:how-much auxiliary:did C idiom:buy-at-price D": """
-        ?how-much|?what did C pay for D
-        ?what soft|m:price|=sum did C pay for D
+        ?how-much|?what did C pay for U
+        ?what soft|m:price|=sum did C pay for U
         ?how-much|?what did E pay|spend to acquire|d:buy|take-over D
         ?what soft|m:price|=sum did E pay to acquire|d:buy|take-over D
         ?how-much did E spend on acquire|d:buy|take-over of? D
@@ -63,14 +63,14 @@ _ACQUISITIONS = {
         at|for ?what m:price did E acquire|d:buy|take-over D
         ?how-much was D acquire|d:buy|take-over by E for
         ?how-much was D acquire|d:buy|take-over for by E
-        ?how-much was pay by C for D
-        ?how-much was pay for D by C
-        ?what was|is acquire|d:buy|take-over? m:price E pay for D
+        ?how-much was pay by C for U
+        ?how-much was pay for U by C
+        ?what was|is acquire|d:buy|take-over? m:price E pay for U
         ?what was|is acquire|d:buy|take-over? m:price that? E pay to acquire|d:buy|take-over D
         ?what was|is acquire|d:buy|take-over? m:price of D pay by E
         ?what was acquire|d:buy|take-over? m:price of D ?when E acquire|d:buy|take-over it
-        ?what was|is acquire|d:buy|take-over? m:price pay by E for D
-        ?what was soft C pay for D
+        ?what was|is acquire|d:buy|take-over? m:price pay by E for U
+        ?what was soft C pay for U
         ?what was|is acquire|d:buy|take-over? m:price of|for|in E' acquire|d:buy|take-over of D
         ?what was|is =cost of|for E' acquire|d:buy|take-over of D
         ?what was|is acquire|d:buy|take-over? m:price in|of|for acquire|d:buy|take-over of D by E
@@ -95,6 +95,7 @@ _ACQUISITIONS = {
 }
 # What is estimated for a company or its figure, as analysts do; a company's own guidance is another measure.
 _STREET = "b:estimate|b:consensus|=expectations"
+# Its own expectations are its guidance.
 _BEAT = "d:beat|d:exceed|d:top|d:outperform"
 # Figures of which more is better: costs that are above the estimates do not beat them.
 _GOOD = "|".join(
@@ -117,7 +118,8 @@ _GOOD = "|".join(
 )
 _EXPECTATIONS = {
     f"auxiliary:did C {_GOOD}? idiom:beat-consensus": f"""
-        did C {_BEAT} its? analyst? {_STREET}
+        did C {_BEAT} analyst? {_STREET}
+        did C {_BEAT} its analyst {_STREET}
         did C {_GOOD} {_BEAT} analyst? {_STREET}
         did C {_GOOD} come_in d:above analyst? {_STREET}
         did C {_GOOD} any d:above analyst? {_STREET}
@@ -127,7 +129,8 @@ _EXPECTATIONS = {
         was C {_GOOD} d:higher|d:better than analyst? {_STREET}
     """,
     f"auxiliary:did C {_GOOD}? idiom:miss-consensus": f"""
-        did C d:miss its? analyst? {_STREET}
+        did C d:miss analyst? {_STREET}
+        did C d:miss its analyst {_STREET}
         did C d:down d:short of its? analyst? {_GOOD}? {_STREET}
         did C {_GOOD} d:miss analyst? {_STREET}
         did C {_GOOD} come_in d:below analyst? {_STREET}

@@ -156,12 +156,18 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
         return value
     if value == "how-high" or (value in ("how-much", "how-big") and _is_size(items, metric_kinds)):
         return "what"
-    has_changed = value == "how" and "change" in directed and _is_size(items, metric_kinds)
+    has_changed = value == "how" and _is_change_of_figure(items) and _is_size(items, metric_kinds)
     if has_changed or (value == "how-fast" and directed & {"up", "down"}):
         return "what"
     if value == "explain" and directed & _CHANGES:
         return "why"
     return _for_kind(value, items, metric_kinds)
+
+
+def _is_change_of_figure(items: Sequence[Item]) -> bool:
+    """ "How did its price change", unlike "how did it change its price"."""
+    slots = [item.slot if (item.slot, item.value) != ("directions", "change") else "change" for item in items]
+    return "change" in slots and "metrics" in slots[: slots.index("change")]
 
 
 def _is_size(items: Sequence[Item], metric_kinds: Collection[str]) -> bool:

@@ -3,6 +3,7 @@
 A pattern is a row of atoms, one for each item of the question, and must fit all of it. An atom is the value of an item
 (of a verb its base form), `=` and a word as it is written, or one of:
 
+    U           another one that may be bought: a service of a company (AWS) is paid for by those who use it
     K, N, C, D  a known company, an unknown name, either of them, another one or a part of one; C' with a possessive
     M, P        a metric, an office
     V, H, R     to rise or to fall, a form of is or do, an earnings report
@@ -42,11 +43,13 @@ _PLACES = {"geography": "G", "segment": "S", "index": "X"}
 _CLASSES = {
     "C": "[KINB]",
     "C'": "[KINB]'",
-    "D": "[KINBS]",
+    "D": "[KINBSW]",
+    "U": "[KINBW]",
+    "S": "[SW]",
     "K": "[KIB]",
     "E": "[KB]",
     "E'": "[KB]'",
-    "F": "[KIS]",
+    "F": "[KISW]",
     "M": "m:[^/]*",
     "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
     "T": "T:[^/]*",
@@ -58,11 +61,14 @@ _CLASSES = {
     "V": r"d:(?:up(?=/(?:ris|ros|climb))|down(?=/(?:fall|fell|drop|declin|down(?: |$)))|surge|plunge|recover)",
 }
 _PARTICULARS = frozenset({"periods", "entities", "numbers", "units", "currencies", "negations", "top_n"})
-_NAMES = "CDEFKNS"
+_NAMES = "CDEFKNSU"
 # They buy shares, and seldom a company.
-_INVESTORS = ("berkshire", "blackrock", "state-street", "vanguard", "fidelity", "softbank", "blackstone", "kkr")
+INVESTORS = ("berkshire", "blackrock", "state-street", "vanguard", "fidelity", "softbank", "blackstone", "kkr")
+# Parts of a company that were companies.
+_ONCE_COMPANIES = frozenset({"youtube", "instagram", "whatsapp", "linkedin"})
 _BOUGHT_BY_PEOPLE = frozenset({"twitter", "x", "dell"})
 # What is put in other words is short, and "..." takes long in what is not.
+_CALLED = {**dict.fromkeys(("K", "N", "E", "C'", "E'"), "C"), "U": "D"}
 _MAX_ITEMS = 40
 _OF_PERIOD = frozenset({"in", "for", "of", "during", "at", "on", "as-of"})
 _LITTLE = frozenset({"article", "auxiliary", "preposition", "pronoun", "connective"})
@@ -199,7 +205,7 @@ def _needed(atoms: Sequence[str]) -> str:
 def _name(atom: str) -> str:
     """What an atom is called in what its pattern becomes: a company is `C`, however it is to be written."""
     name = atom.removesuffix("?")
-    return "C" if name in ("K", "N", "E", "C'", "E'") else name
+    return _CALLED.get(name, name)
 
 
 def _expression(atom: str) -> str:
@@ -223,14 +229,14 @@ def _kind_of_company(value: str) -> str:
         return "N"
     if value in _BOUGHT_BY_PEOPLE:
         return "B"
-    return "I" if value.startswith(_INVESTORS) else "K"
+    return "I" if value.startswith(INVESTORS) else "K"
 
 
 def _code(item: Item, words: Sequence[Word], lexicon: Lexicon) -> str:
     texts = tuple(word.text for word in words[item.start : item.end])
     if item.slot == "entities":
         place = _PLACES.get(lexicon.entity_kinds.get(item.value, "company"))
-        name = place or _kind_of_company(item.value)
+        name = "W" if item.value in _ONCE_COMPANIES else place or _kind_of_company(item.value)
         name += "'" if is_possessive(words[item.end - 1]) else ""
     elif item.slot == "periods":
         name = item.value if item.value == "end-year" else f"T:{item.value}"

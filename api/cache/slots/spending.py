@@ -14,7 +14,7 @@ from api.cache.slots.lexicon import Lexicon, Word
 
 _THINGS = frozenset({"unknown", "synonyms"})
 _SKIPPED = frozenset({"article", "pronoun"})
-_EARN = frozenset({"earn", "make", "generate", "get", "bring in", "take in", "pull in", "rake in"})
+_EARN = frozenset({"earn", "make", "generate", "bring in", "take in", "pull in", "rake in"})
 _OF_PERIOD = frozenset({"in", "during", "for", "at", "of"})
 _SPENDING = frozenset({"spend", "spending"})
 _COSTS = frozenset({"spending", "costs", "expenses"})
@@ -22,6 +22,24 @@ _SPENT_ON = _THINGS | {"entities"}
 _EARNED_FROM = _THINGS | {"entities", "metrics"}
 _SOLD_BY_NUMBER = frozenset(
     {"vehicle", "car", "truck", "auto", "automobile", "ev", "suv", "pickup", "van", "motorcycle", "home", "house"}
+)
+# What is made from them is a gain, or what is left of the revenue.
+_GAINS = frozenset(
+    {
+        "trading",
+        "investment",
+        "investing",
+        "investor",
+        "stock",
+        "share",
+        "stake",
+        "bond",
+        "option",
+        "derivative",
+        "hedge",
+    }
+    | {"bet", "deal", "sale", "lawsuit", "litigation", "settlement", "grant", "credit", "bitcoin", "crypto"}
+    | {"cryptocurrency", "gold", "oil", "gas", "gasoline", "government", "strike", "war", "inflation"}
 )
 _SHARES = frozenset({"share", "shares", "portion", "proportion", "part", "fraction", "percentage", "much"})
 _AMOUNT = frozenset({"how-much", "what"})
@@ -75,8 +93,7 @@ class _Reader:
         if not things or not _is_of_period(rest) or (lemma in _EARN and self._is_name(things[-1]) and not is_revenue):
             # What was made from a company that was owned
             return None
-        if lemma == "earn" and things[-1].slot != "metrics":
-            # What is earned from insurance may be its profit.
+        if lemma in _EARN and not is_revenue and self._may_be_gain(lemma, things):
             return None
         return [*items[:at], owner, auxiliary, *self._figure(things, noun, verb), *rest, *aside]
 
@@ -104,6 +121,12 @@ class _Reader:
             end += 1
         things = list(rest[start:end])
         return (things[:-1] if len(things) > 1 and is_part(things[-1]) else things), list(rest[end:])
+
+    def _may_be_gain(self, lemma: str, things: Sequence[Item]) -> bool:
+        """What is earned from insurance may be its profit."""
+        if lemma == "earn" and things[-1].slot != "metrics":
+            return True
+        return any(word.base in _GAINS for thing in things for word in self._words[thing.start : thing.end])
 
     def _is_name(self, item: Item) -> bool:
         return item.slot == "entities" and self._words[item.start].raw[:1].isupper()
