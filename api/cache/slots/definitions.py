@@ -59,6 +59,13 @@ _DEGREES = frozenset(
     }
     | {"healthy", "higher", "lower", "big", "red", "white", "black", "green", "blue", "yellow", "pink"}
 )
+# What these mean is what they stand for: "owl tattoo meaning".
+_SIGNS = frozenset(
+    """
+    tattoo emoji light ring card flag dream symbol logo sign signal gesture flower rose cat bird owl crow butterfly
+    crystal gemstone name surname song lyrics quote verse candle bracelet necklace charm crest emblem badge sticker icon
+    """.split()  # noqa: SIM905 -- a list of words reads best as text
+)
 # After somebody's name: "the Sharpe ratio" is a term, "the exchange ratio" somebody's figure.
 _NAMED_AFTER = frozenset(
     {"ratio", "model", "curve", "effect", "paradox", "scheme", "theorem", "rule", "principle", "cycle"}
@@ -87,6 +94,8 @@ def _term(term: str, article: str | None, terms: Collection[str]) -> tuple[str, 
     if words[0].lower() == "the" and _is_eponym(words[1:]):
         words = words[1:]
     if words[0].lower() in _DEGREES and len(words) > 1 and not words[0][:1].isupper():
+        return None
+    if words[-1].lower() in _SIGNS:
         return None
     if not _NOT_IN_TERMS.isdisjoint(word.lower() for word in words) or {words[0], words[-1]} & _JOINTS:
         return None

@@ -69,9 +69,7 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     first, *others = [item for item in asked if not _is_average(item, items)] or asked
     averages = [item for item in asked if item is not first and item not in others]
     # "Explain why", "what is the difference", "how is it calculated": the later word says it.
-    while (
-        others and first.value in _GIVES_WAY and (first.value in ("explain", "discuss") or others[0].value in _STRONG)
-    ):
+    while others and _gives_way(first, others[0], items):
         first, *others = others
     others = [item for item in others if not (first.value in COMPARISONS and item.value in _GIVES_WAY)] + averages
     if first.value in ("calculate", "how-calculate") and len(asked) == 1 and items[0].slot == "auxiliary":
@@ -82,6 +80,13 @@ def question_type(items: Sequence[Item], *, metric_kinds: Collection[str]) -> tu
     if _is_choice(first, items):
         return "which", others
     return _settled(first, items, metric_kinds), others
+
+
+def _gives_way(first: Item, other: Item, items: Sequence[Item]) -> bool:
+    if first.value in ("explain", "discuss"):
+        # "Did Apple explain why" asks what Apple did.
+        return not _has_subject(first, items)
+    return first.value in _GIVES_WAY and other.value in _STRONG
 
 
 def asks_twice(items: Sequence[Item]) -> bool:
@@ -160,7 +165,8 @@ def _settled(first: Item, items: Sequence[Item], metric_kinds: Collection[str]) 
     if has_changed or (value == "how-fast" and directed & {"up", "down"}):
         return "what"
     if value == "explain" and directed & _CHANGES:
-        return "why"
+        # "Did Apple explain the fall"
+        return value if _has_subject(first, items) else "why"
     return _for_kind(value, items, metric_kinds)
 
 
@@ -168,6 +174,10 @@ def _is_change_of_figure(items: Sequence[Item]) -> bool:
     """ "How did its price change", unlike "how did it change its price"."""
     slots = [item.slot if (item.slot, item.value) != ("directions", "change") else "change" for item in items]
     return "change" in slots and "metrics" in slots[: slots.index("change")]
+
+
+def _has_subject(verb: Item, items: Sequence[Item]) -> bool:
+    return any(item.slot == "entities" and item.end <= verb.start for item in items)
 
 
 def _is_size(items: Sequence[Item], metric_kinds: Collection[str]) -> bool:
