@@ -26,7 +26,7 @@ _ACQUISITIONS = {
         ?what was =rationale|=motive for|=behind E' acquire|d:buy|take-over of D
     """,
     "question:who auxiliary:did idiom:acquire D": """
-        !Q ?who =acquired|=bought|=purchased D
+        !Q =who =acquired|=bought|=purchased D
         !Q ?who was D acquire|d:buy|take-over by
         !Q by ?who was D acquire|d:buy|take-over
     """,

@@ -70,21 +70,24 @@ EXPECTED = {
         ?what|?how-much|?how-many A1? A2? M do C {_AHEAD}
         ?what|?how-much|?how-many A1? A2? M do C {_AHEAD} to generate|earn|report|make|post|achieve|deliver
         ?what do C {_AHEAD} its? A1? A2? M to be
-        ?what do C {_AHEAD} for? its? A1? A2? M
+        ?what do C {_AHEAD} its? A1? A2? M
+        ?what do C {_AHEAD} for its? A1? A2? L
         ?how-much|?what do C {_AHEAD} to spend|invest on|in A1? A2? M
     """,
     # Not what it is expected to do, by others.
     "question:what is C basis:guidance A1? A2? M T": f"""
         ?what|?how-much|?how-many A1? A2? M is C {_LOOKING}
         ?what|?how-much|?how-many A1? A2? M is C {_LOOKING} to generate|earn|report|make|post|achieve|deliver
-        ?what is C {_LOOKING} for? its? A1? A2? M
+        ?what is C {_LOOKING} its? A1? A2? M
+        ?what is C {_LOOKING} for its? A1? A2? L
     """,
     "question:what did C basis:guidance A1? A2? M": """
         ?what|?how-much A1? A2? M did C b:forecast
-        ?what did C b:forecast for? its? A1? A2? M
+        ?what did C b:forecast its? A1? A2? M
+        ?what did C b:forecast for its? A1? A2? L
     """,
     "question:what C basis:guidance A1 A2? T": f"""
-        ?what do C {_AHEAD} for its? A1 A2?
+        ?what do C {_AHEAD} for its? Y1 Y2?
     """,
     "question:what C basis:guidance A1 A2?": """
         ?what is b:guidance for C' A1 A2?

@@ -5,9 +5,9 @@ A pattern is a row of atoms, one for each item of the question, and must fit all
 
     U           another one that may be bought: a service of a company (AWS) is paid for by those who use it
     K, N, C, D  a known company, an unknown name, either of them, another one or a part of one; C' with a possessive
-    M, P        a metric, an office
+    M, P        a metric, an office; L one that is no name for people: for employees much else may be expected
     V, H, R     to rise or to fall, a form of is or do, an earnings report
-    T, A        a period, any item; T1, A1 where there are several
+    T, A        a period, any item but a preposition; T1, A1 where there are several; Y any but what L leaves out
     ..., ...b   any items
     ?who        a question word; m: d: b: before a metric, a direction, a basis
     E, F        a known company that is no investor, or that no person has bought (or a part of one)
@@ -40,6 +40,8 @@ _PREFIXES = {
     "modal": "modal:",
 }
 _PLACES = {"geography": "G", "segment": "S", "index": "X"}
+_FOLK = "headcount|customers|users|shareholders|suppliers|competitors"
+_LINKS = "(?:for|from|in|of|on|to|at|by|with|its)"
 _CLASSES = {
     "C": "[KINB]",
     "C'": "[KINB]'",
@@ -51,11 +53,13 @@ _CLASSES = {
     "E'": "[KB]'",
     "F": "[KISW]",
     "M": "m:[^/]*",
+    "L": f"m:(?!{_FOLK})[^/]*",
+    "Y": f"(?!{_LINKS}/|m:(?:{_FOLK}))[^ /]*",
     "P": "m:(?:ceo|cfo|coo|cto|chair|president)",
     "T": "T:[^/]*",
     # "Its next earnings report", which is a date only where one asks when it is.
     "R": "m:earnings-date(?!/[^ ]*date)",
-    "A": "[^ /]*",
+    "A": rf"(?!{_LINKS}/)[^ /]*",
     "H": "(?:is|was|do|did)",
     # What prices do. Stock up, as a retailer does, is not up, and shares that increase may be more of them.
     "V": r"d:(?:up(?=/(?:ris|ros|climb))|down(?=/(?:fall|fell|drop|declin|down(?: |$)))|surge|plunge|recover)",
@@ -68,7 +72,7 @@ INVESTORS = ("berkshire", "blackrock", "state-street", "vanguard", "fidelity", "
 _ONCE_COMPANIES = frozenset({"youtube", "instagram", "whatsapp", "linkedin"})
 _BOUGHT_BY_PEOPLE = frozenset({"twitter", "x", "dell"})
 # What is put in other words is short, and "..." takes long in what is not.
-_CALLED = {**dict.fromkeys(("K", "N", "E", "C'", "E'"), "C"), "U": "D"}
+_CALLED = {**dict.fromkeys(("K", "N", "E", "C'", "E'"), "C"), "U": "D", "L": "M", "Y1": "A1", "Y2": "A2"}
 _MAX_ITEMS = 40
 _OF_PERIOD = frozenset({"in", "for", "of", "during", "at", "on", "as-of"})
 _LITTLE = frozenset({"article", "auxiliary", "preposition", "pronoun", "connective"})
