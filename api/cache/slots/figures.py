@@ -162,11 +162,16 @@ def _is_redundant(part: Part, parts: Sequence[Part], frame: Frame) -> bool:
         return is_of_a_year and not is_rate and "market" not in frame.metric_kinds
     if part.value == "total":
         metrics = {item.value for item in frame.metrics}
-        added_up = any(several in period for period in periods for several in _SEVERAL_PERIODS)
-        added_up = added_up or len(periods) > 1 or len(frame.companies) > 1
+        added_up = any(mark in period for period in periods for mark in _SEVERAL_PERIODS)
+        several = max(len(periods), len(frame.companies), len(metrics), _count_of_parts(frame))
+        added_up = added_up or several > 1
         is_sum = metrics <= _SUMS or frame.metric_kinds == {"expense"}
         return bool(metrics) and is_sum and not added_up
     return part.value == "estimate" and "consensus" in values(parts, "basis")
+
+
+def _count_of_parts(frame: Frame) -> int:
+    return len({item.value for item in frame.items if frame.kind(item) not in (None, "company")})
 
 
 def _order_is_free(frame: Frame, parts: Sequence[Part], question_type: str) -> bool:

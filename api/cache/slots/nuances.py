@@ -112,6 +112,14 @@ def _is_one_more(frame: Frame, index: int) -> bool:
     return is_thing and ends and _neighbour(frame, index - 1)[0] in _DEEDS
 
 
+def _is_cash_flow(frame: Frame, index: int) -> bool:
+    """ "What was its CFO": its cash flow from operations, unlike "who was its CFO"."""
+    asked = [item for item in frame.items if item.slot == "question"]
+    is_what = not asked and _is_dated(frame)
+    is_what = is_what or any(frame.raw_text(item) in ("what", "how much") for item in asked)
+    return frame.items[index].slot == "metrics" and frame.raw_text(frame.items[index]) == "cfo" and is_what
+
+
 _NUANCES: dict[str, Callable[[Frame, int], bool]] = {
     "for": _is_for,
     "from": _is_out_of,
@@ -122,6 +130,7 @@ _NUANCES: dict[str, Callable[[Frame, int], bool]] = {
     "turnover": _is_of_staff,
     "together": _is_joint,
     "names": _is_list,
+    "cash-flow": _is_cash_flow,
     "one": _is_one_of_several,
     "the": lambda frame, index: _is_one_more(frame, index) and frame.items[index].value == "the",
     "a": lambda frame, index: _is_one_more(frame, index) and frame.items[index].value != "the",

@@ -14,7 +14,7 @@ from api.cache.slots.periods import find_periods
 from api.cache.slots.quantities import find_quantities
 from api.cache.slots.tokens import tokenize
 from api.cache.slots.types import Span, Token
-from api.cache.slots.written import with_apostrophes, without_repeated_names
+from api.cache.slots.written import with_apostrophes, without_owned_names, without_repeated_names
 
 __all__ = ["NAME", "UNKNOWN", "Item", "Reading", "is_possessive", "read"]
 
@@ -44,7 +44,7 @@ class Capitals(Enum):
 def read(question: str, lexicon: Lexicon) -> Reading:
     tokens = tokenize(question)
     words = with_apostrophes(read_words(tokens), lexicon)
-    every_match = list(lexicon.matches(words))
+    every_match = without_owned_names(list(lexicon.matches(words)), words, lexicon)
     capitals = _capitals(words, every_match)
     sure = without_doubtful_tickers(every_match, words, lexicon)
     if who_is_a_name(words):

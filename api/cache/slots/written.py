@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from api.cache.slots.items import Item
+from api.cache.slots.items import Item, is_possessive
 from api.cache.slots.lexicon import Lexicon, Match, Word, Written
 
 _ODD_APOSTROPHE = re.compile(r"(?<=\w)[`\u00b4](?=s\b|\s)")
@@ -87,6 +87,23 @@ def _is_company(match: Match, lexicon: Lexicon) -> bool:
     if phrase.slot != "entities" or phrase.written is not Written.ANYHOW:
         return False
     return lexicon.entity_kinds.get(phrase.value, "company") == "company"
+
+
+def without_owned_names(matches: Sequence[Match], words: Sequence[Word], lexicon: Lexicon) -> list[Match]:
+    """ "Yum's China revenue" is that of Yum in China, and not Yum China's."""
+    names = {(match.start, match.end): match.phrase.value for match in matches if match.phrase.slot == "entities"}
+
+    def is_owned(match: Match) -> bool:
+        if not _is_company(match, lexicon):
+            return False
+        inside = [end for end in range(match.start + 1, match.end) if is_possessive(words[end - 1])]
+        own = match.phrase.value
+        rests = [names.get((end, match.end), "") for end in inside]
+        return any(names.get((match.start, end), own) != own for end in inside) or any(
+            lexicon.entity_kinds.get(rest) == "geography" for rest in rests
+        )
+
+    return [match for match in matches if not is_owned(match)]
 
 
 def without_repeated_names(items: Sequence[Item]) -> list[Item]:
