@@ -13,8 +13,8 @@ from functools import partial
 
 import uvicorn
 
-from api.cache.slots.lexicon import Lexicon
-from api.cache.slots.lexicon_file import LexiconError
+from api.cache.slots.words.lexicon import Lexicon
+from api.cache.slots.words.lexicon_file import LexiconError
 from api.catalogue import read_catalogue
 from api.http_protocol import GatewayProtocol
 from api.settings import Settings, SettingsError

@@ -28,8 +28,8 @@ from api.cache.scope import Digests
 from api.cache.semantic_cache import SemanticCache
 from api.cache.semantic_tier import SemanticTier
 from api.cache.single_flight import SingleFlight
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
+from api.cache.slots.words.lexicon import Lexicon
 from api.cache.sweeper import Sweeper
 from api.guard.base import Guard
 from api.readiness import Dependency

@@ -49,8 +49,8 @@ OPEN_MODULES = {"base", "types", "errors"}
 # read, and the files that set-up makes for an implementation: they reach nothing and there is one of each.
 OPEN_FUNCTIONS = {
     # They read the user's own file, whose mistakes are told before anything starts.
-    "api.cache.slots.lexicon",
-    "api.cache.slots.lexicon_file",
+    "api.cache.slots.words.lexicon",
+    "api.cache.slots.words.lexicon_file",
     "resilience.limiter.headers",
     "serving.backends.sse",
     "serving.catalogue.defaults",

@@ -13,10 +13,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from api.cache.slots.amounts import Amount, amount_at
-from api.cache.slots.periods import find_periods
-from api.cache.slots.tokens import tokenize
+from api.cache.slots.text.tokens import tokenize
 from api.cache.slots.types import Token
+from api.cache.slots.values.amounts import Amount, amount_at
+from api.cache.slots.values.periods import find_periods
 
 # What is written later in a long answer explains the beginning.
 _READ_CHARACTERS = 6000

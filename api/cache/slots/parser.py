@@ -8,28 +8,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from api.cache.slots.agents import with_agents
-from api.cache.slots.asked_amounts import with_amounts
-from api.cache.slots.boilerplate import without_boilerplate
-from api.cache.slots.changes import with_changes
-from api.cache.slots.compounds import with_compounds
-from api.cache.slots.counts import with_counts
-from api.cache.slots.courtesy import Unwrapped, figure_asked_for, is_about_names, is_about_words, unwrapped
-from api.cache.slots.domain import asks_for_figures
-from api.cache.slots.figures import figure_slots
-from api.cache.slots.frame import Frame
-from api.cache.slots.idioms import in_plain_words
-from api.cache.slots.lexicon import Lexicon
-from api.cache.slots.measures import with_measures
-from api.cache.slots.period_text import respelled
-from api.cache.slots.question_frame import asks_twice
-from api.cache.slots.reading import Reading, read
+from api.cache.slots.meaning.figures import figure_slots
+from api.cache.slots.meaning.same_periods import with_common_periods
+from api.cache.slots.meaning.verbatim import verbatim_slots
+from api.cache.slots.question.domain import asks_for_figures
+from api.cache.slots.question.frame import Frame
+from api.cache.slots.question.measures import with_measures
+from api.cache.slots.question.question_frame import asks_twice
+from api.cache.slots.rewording.agents import with_agents
+from api.cache.slots.rewording.asked_amounts import with_amounts
+from api.cache.slots.rewording.changes import with_changes
+from api.cache.slots.rewording.compounds import with_compounds
+from api.cache.slots.rewording.counts import with_counts
+from api.cache.slots.rewording.idioms import in_plain_words
+from api.cache.slots.rewording.usual_order import in_usual_order, with_question_in_front
 from api.cache.slots.rules_version import rules_version
-from api.cache.slots.same_periods import with_common_periods
+from api.cache.slots.text.courtesy import Unwrapped, figure_asked_for, is_about_names, is_about_words, unwrapped
+from api.cache.slots.text.period_text import respelled
 from api.cache.slots.types import Slots
-from api.cache.slots.usual_order import in_usual_order, with_question_in_front
-from api.cache.slots.verbatim import verbatim_slots
-from api.cache.slots.written import as_usual
+from api.cache.slots.words.boilerplate import without_boilerplate
+from api.cache.slots.words.lexicon import Lexicon
+from api.cache.slots.words.reading import Reading, read
+from api.cache.slots.words.written import as_usual
 
 _REMEMBERED = 4_096
 # Far beyond what an embedder reads; such texts are not worth reading, let alone remembering.

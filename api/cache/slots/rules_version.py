@@ -14,7 +14,10 @@ from importlib.resources.abc import Traversable
 
 def rules_version() -> str:
     """Of this package and of the canonical form. Reads their sources; raises RuntimeError where they are not there."""
-    return digest_of([*files("api.cache.slots").iterdir(), files("api.cache").joinpath("canonical.py")])
+    package = files("api.cache.slots")
+    folders = [package, *(folder for folder in package.iterdir() if folder.joinpath("__init__.py").is_file())]
+    sources = [file for folder in folders for file in folder.iterdir()]
+    return digest_of([*sources, files("api.cache").joinpath("canonical.py")])
 
 
 def digest_of(candidates: Iterable[Traversable]) -> str:

@@ -18,8 +18,8 @@ from api.cache.scope import Digests
 from api.cache.semantic_cache import SemanticCache
 from api.cache.semantic_tier import SemanticTier
 from api.cache.single_flight import SingleFlight
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
+from api.cache.slots.words.lexicon import Lexicon
 from api.call import Call
 from api.pipeline import Pipeline
 from api.stages.account import Accounting

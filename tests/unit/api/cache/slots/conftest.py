@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
+from api.cache.slots.words.lexicon import Lexicon
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
+from api.cache.slots.words.lexicon import Lexicon
 from api.cache.volatility import is_volatile
 
 PARSER = SlotParser(Lexicon.load())

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from api.cache.agreement import agreement
 from api.cache.canonical import canonical_form
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
+from api.cache.slots.words.lexicon import Lexicon
 
 PARSER = SlotParser(Lexicon.load())
 

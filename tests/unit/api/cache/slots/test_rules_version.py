@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from api.cache.slots.lexicon import Lexicon
 from api.cache.slots.parser import SlotParser
 from api.cache.slots.rules_version import digest_of, rules_version
+from api.cache.slots.words.lexicon import Lexicon
 
 
 def version_of(folder: Path) -> str:

@@ -1,0 +1,1 @@
+"""What the items of a question come to: which words count, whether their order does, and the slots."""

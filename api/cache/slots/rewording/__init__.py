@@ -1,0 +1,1 @@
+"""One form for questions that ask the same in other words: passes over the items of a question."""

@@ -1,0 +1,1 @@
+"""Periods, numbers, units and currencies, in one spelling each."""
