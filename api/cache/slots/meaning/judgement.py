@@ -70,7 +70,7 @@ def _metric(frame: Frame, index: int) -> str:
         return concept(frame, item)
     if is_word_itself(frame, index):
         return f"word:{frame.raw_text(item)}"
-    if frame.asks_for_one(item):
+    if frame.asks_for_one(item) or _is_of_a_share(frame, item):
         return f"{item.value}:one"
     if frame.metric_kinds <= _MAY_BE_SEVERAL and is_one_of_the_largest(frame, index):
         return f"{item.value}:several"
@@ -114,6 +114,13 @@ def _entity(frame: Frame, item: Item) -> str:
 def _asks_for_meaning(frame: Frame) -> bool:
     """Of a figure as such, whoever has it."""
     return not frame.companies and (is_definition(frame) or frame.question_type in DEFINITIONS | COMPARISONS)
+
+
+def _is_of_a_share(frame: Frame, item: Item) -> bool:
+    """ "What was its dividend": mostly that of a share, unlike what it paid in dividends."""
+    words = {word.text for word in frame.words}
+    is_one = item.value == "dividend" and "dividend" in words and "dividends" not in words
+    return is_one and frame.question_type == "what" and not words & {"payment", "payments"}
 
 
 def _has_shared_figure(frame: Frame) -> bool:
