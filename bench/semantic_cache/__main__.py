@@ -14,7 +14,7 @@ from bench.cores import choose_cores
 from bench.figures import all_pass
 from bench.gateway import REPOSITORY
 from bench.machine import describe_machine
-from bench.semantic_cache.pairs import held_out
+from bench.semantic_cache.pairs import held_out, unseen
 from bench.semantic_cache.run import PARTS, Effort, Site, run
 
 _RESULTS = REPOSITORY / "bench" / "results"
@@ -76,7 +76,8 @@ def _file(text: str) -> Path:
 
 def _effort(arguments: argparse.Namespace) -> Effort:
     return Effort(
-        pairs=tuple(arguments.pairs or held_out()),
+        pairs=tuple(arguments.pairs or [*held_out(), *unseen()]),
+        asked=tuple(arguments.pairs or held_out()),
         speed=arguments.speed,
         questions=arguments.questions,
         sizes=tuple(arguments.sizes),

@@ -57,8 +57,13 @@ class Outcome:
 
 
 def held_out() -> list[Path]:
-    """The files of pairs that come with the benchmark."""
+    """The files of pairs that were made before the rules, and whose questions the stream asks."""
     return sorted(_FOLDER.glob("held-out-*.jsonl"))
+
+
+def unseen() -> list[Path]:
+    """The files of pairs that nobody had read while the rules of the day they were run first were made."""
+    return sorted(_FOLDER.glob("unseen/*.jsonl"))
 
 
 def read_pairs(path: Path) -> list[Pair]:

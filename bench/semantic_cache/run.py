@@ -48,6 +48,8 @@ class Effort:
     """How much is asked; see the command line."""
 
     pairs: tuple[Path, ...]
+    asked: tuple[Path, ...]
+    """Pairs whose questions the stream asks."""
     speed: float
     questions: int
     sizes: tuple[int, ...]
@@ -146,7 +148,7 @@ class _Bench:
         """Made ones, and those of pairs that people have written."""
         made = groups()
         # Templates draw by chance what others may have asked already, in other words.
-        files = [*self._effort.pairs, pairs.LINKS]
+        files = [*self._effort.asked, pairs.LINKS]
         written = [pair for path in files for pair in pairs.read_pairs(path) if not pair.is_drawn]
         return made + groups_of(written, taken=owners(made))
 
