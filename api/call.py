@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.cache.types import CacheStatus
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
+from rag.types import Collection, RagRequest, Retrieved, StandaloneQuestion
 from resilience.limiter.base import LimitDecision, Quota
 from serving.catalogue.base import Model
 from serving.types import Endpoint, Json, Reply, Usage, WholeReply
@@ -40,6 +41,23 @@ class Call:
     request: CompletionLike = field(init=False)
     model: Model = field(init=False)
     body_bytes: int = 0
+    session_id: str | None = None
+    """Of the conversation that this call goes on with."""
+    session: object | None = None
+    """What the memory has to know again when the engine has answered: its own business."""
+    session_state: str | None = None
+    """What the client is told of its session: a word of a fixed list; None without one."""
+    earlier_questions: Sequence[str] = ()
+    """What the user asked before in this conversation, the oldest first."""
+    rag: RagRequest | None = None
+    """Set where the answer is to come from a corpus."""
+    collection: Collection | None = None
+    standalone: StandaloneQuestion | None = None
+    retrieved: Retrieved | None = None
+    asked: Json | None = None
+    """What the cache compares in place of the body, where the body also has what was remembered or retrieved."""
+    corpus_version: str | None = None
+    """Of the documents behind the answer; where it is set, no client has a say in it."""
     public_model: str = field(init=False)
     """The name that answers carry: the catalogue's, or the client's where the catalogue forwards any name."""
     prompt_tokens: int = 0

@@ -4,9 +4,11 @@ ApiError
 ├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
 │   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
 │   ├── AdminDisabled 403       └── RejectedByEngine 4xx     ├── Overloaded 503
-│   ├── UnknownModel 404                                     │   └── CacheUnavailable 503
+│   ├── RagDisabled 403                                      │   ├── CacheUnavailable 503
+│   ├── UnknownModel 404                                     │   └── CorpusAway 503
 │   ├── UnknownTenant 404                                    └── UpstreamTimedOut 504
 │   ├── NotFound 404
+│   ├── Conflict 409
 │   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
 │   ├── BodyTooLarge 413
@@ -81,6 +83,11 @@ class AdminDisabled(InvalidRequest):
     code = "admin_api_disabled"
 
 
+class RagDisabled(InvalidRequest):
+    status = 403
+    code = "rag_disabled"
+
+
 class UnknownModel(InvalidRequest):
     status = 404
     code = "model_not_found"
@@ -99,6 +106,11 @@ class NotFound(InvalidRequest):
 class MethodNotAllowed(InvalidRequest):
     status = 405
     code = "method_not_allowed"
+
+
+class Conflict(InvalidRequest):
+    status = 409
+    code = "conflict"
 
 
 class BodyTimeout(InvalidRequest):
@@ -157,6 +169,10 @@ class Overloaded(ApiError):
 
 class CacheUnavailable(Overloaded):
     code = "cache_unavailable"
+
+
+class CorpusAway(Overloaded):
+    code = "corpus_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

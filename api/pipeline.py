@@ -8,7 +8,9 @@ from functools import partial
 
 from api.cache.base import AnswerCache
 from api.call import Call
+from api.grounding.base import Grounding
 from api.guard.base import Guard
+from api.sessions.base import Memory
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
@@ -23,6 +25,8 @@ class Pipeline:
     reader: Reader
     admission: Admission
     accounting: Accounting
+    memory: Memory
+    grounding: Grounding
     guard: Guard
     cache: AnswerCache
     router: Router
@@ -36,6 +40,10 @@ class Pipeline:
             await self.reader.read(call)
             await self.admission.admit(call, held)  # the key's requests and tokens
             held.callback(self.accounting.bill, call)
+            if call.session_id is not None:
+                await self.memory.recall(call)
+            if call.rag is not None:
+                await self.grounding.prepare(call)
             if self.guard.waits:
                 reply = await self._looked_up_beside_the_guard(call, held)
             else:
@@ -43,11 +51,19 @@ class Pipeline:
                 reply = await self.cache.get(call, held)
             # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
             if reply is None:
-                reply = self.cache.keep(call, await self.router.open(call))
+                reply = await self._from_engine(call)
+            if call.session_id is not None:
+                reply = self.memory.remember(call, reply)
             return reply.holding(held)
         except BaseException:
             held.release()
             raise
+
+    async def _from_engine(self, call: Call) -> Reply:
+        if call.rag is None:
+            return self.cache.keep(call, await self.router.open(call))
+        await self.grounding.ground(call)
+        return self.cache.keep(call, self.grounding.cite(call, await self.router.open(call)))
 
     async def _looked_up_beside_the_guard(self, call: Call, held: Held) -> Reply | None:
         """What the cache has for a call that the guard has let pass. A refusal ends the look-up and what it holds."""

@@ -17,10 +17,12 @@ from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
 from api.bootstrap.embedders import Embedders
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
+from api.grounding.off import GroundingOff
 from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.models import ModelListing
+from api.sessions.off import MemoryOff
 from api.settings import Settings, UpstreamSettings
 from api.stages.account import Accounting
 from api.stages.admit import Admission
@@ -108,6 +110,8 @@ def build(settings: Settings) -> Services:
             reader=Reader(catalogue),
             admission=admission,
             accounting=accounting,
+            memory=MemoryOff(),
+            grounding=GroundingOff(),
             guard=guard,
             cache=cache.cache,
             router=router,

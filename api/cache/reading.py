@@ -15,6 +15,7 @@ from api.cache.slots.types import Slots
 from api.cache.types import LookUpKeys
 from api.cache.volatility import entry_tags, ttl_s
 from api.call import Call
+from serving.types import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +59,14 @@ class CacheRequestReader:
         Raises InvalidRequest for headers that make no sense.
         """
         directives = read_directives(call.headers)
-        reason = bypass_reason(call.endpoint, call.body, call.body_bytes, directives, self._rules)
+        body = _asked(call)
+        reason = bypass_reason(call.endpoint, body, call.body_bytes, directives, self._rules)
         if reason is not None:
             call.cache_reason = reason
             return None
-        question = question_of(call.endpoint, call.body)
+        question = question_of(call.endpoint, body)
         slots = self._parsed(question)
-        how = cacheability(call.body, question, slots, directives)
+        how = cacheability(body, question, slots, directives)
         call.cache_reason = how.reason
         if how.tiers is Tiers.NONE:
             return None
@@ -76,7 +78,7 @@ class CacheRequestReader:
             tenant=self._digests.tenant(call.caller.tenant),
             scope=scope,
             keys=self._keys(scope, question, slots if how.tiers is Tiers.ALL else None),
-            corpus_version=directives.corpus_version,
+            corpus_version=call.corpus_version or directives.corpus_version,
         )
 
     def flight_key(self, request: CacheRequest) -> str | None:
@@ -116,7 +118,8 @@ class CacheRequestReader:
 def _scoped(call: Call, question: Question, slots: Slots | None, directives: CacheDirectives) -> ScopedRequest:
     # What was not understood may be about who asks.
     personal = slots is None or slots.personal
-    user = call.body.get("user")
+    body = _asked(call)
+    user = body.get("user")
     audience = ("all",) if not personal else ("user", user) if user else ("key", call.caller.key_id)
     model = call.model
     return ScopedRequest(
@@ -124,7 +127,11 @@ def _scoped(call: Call, question: Question, slots: Slots | None, directives: Cac
         audience=audience,
         endpoint=call.endpoint,
         model=(model.name, model.version, call.public_model if model.is_wildcard else ""),
-        body=call.body,
+        body=body,
         question=question,
-        corpus_version=directives.corpus_version,
+        corpus_version=call.corpus_version or directives.corpus_version,
     )
+
+
+def _asked(call: Call) -> Json:
+    return call.body if call.asked is None else call.asked

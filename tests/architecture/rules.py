@@ -19,7 +19,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "observability": (),
     "resilience": (),
     "serving": ("resilience", "observability"),
-    "rag": ("serving.base", "serving.types", "observability"),
+    "rag": ("serving.base", "serving.types", "serving.embedders.base", "observability"),
     "api": ("serving", "rag", "resilience", "observability"),
     "chaos": (),
     "bench": ("scripts.embedded",),  # starts Redis and Postgres; what is measured is reached over HTTP alone

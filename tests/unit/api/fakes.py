@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from api.call import Call, Caller
+from api.grounding.off import GroundingOff
 from api.pipeline import Pipeline
+from api.sessions.off import MemoryOff
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
@@ -277,6 +279,8 @@ class House:
             reader=Reader(offered),
             admission=self.admission,
             accounting=self.accounting,
+            memory=MemoryOff(),
+            grounding=GroundingOff(),
             guard=self.guard,
             cache=self.cache,
             router=router(offered, [self.backend], metrics=self.metrics),

@@ -21,7 +21,9 @@ from api.cache.single_flight import SingleFlight
 from api.cache.slots.parser import SlotParser
 from api.cache.slots.words.lexicon import Lexicon
 from api.call import Call
+from api.grounding.off import GroundingOff
 from api.pipeline import Pipeline
+from api.sessions.off import MemoryOff
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
@@ -140,6 +142,8 @@ class CachedHouse:
             reader=Reader(offered),
             admission=self.admission,
             accounting=Accounting(ledger=self.ledger, metrics=self.metrics),
+            memory=MemoryOff(),
+            grounding=GroundingOff(),
             guard=_Open(),
             cache=self._cache(audit, wait_s, semantic=semantic),
             router=router(offered, [self.engine, self.stand_in, *others], metrics=self.metrics),
