@@ -31,6 +31,7 @@ from api.settings.groups import (
     UpstreamSettings,
     WebSocketSettings,
 )
+from api.settings.rag import RagSettings
 
 __all__ = [
     "GROUPS",
@@ -46,6 +47,7 @@ __all__ = [
     "LogFormat",
     "ModelBackend",
     "ModelSettings",
+    "RagSettings",
     "RayEngine",
     "Settings",
     "SettingsError",
@@ -75,6 +77,7 @@ class Settings:
     upstream: UpstreamSettings
     cache: CacheSettings
     embedder: EmbedderSettings
+    rag: RagSettings
     admin: AdminSettings
     logs: LogSettings
     embedded: EmbeddedSettings
@@ -108,6 +111,7 @@ GROUPS: dict[str, type[Group]] = {
     "upstream": UpstreamSettings,
     "cache": CacheSettings,
     "embedder": EmbedderSettings,
+    "rag": RagSettings,
     "admin": AdminSettings,
     "logs": LogSettings,
     "embedded": EmbeddedSettings,

@@ -1,0 +1,31 @@
+"""The settings of answering from a corpus."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from api.settings.groups import Group, Positive, Seconds
+from rag.types import RagVersion
+
+
+class RagSettings(Group):
+    """Retrieval"""
+
+    rag_enabled: bool = True
+    """Take documents, and answer from them; off: nothing of it runs."""
+    rag_default_version: RagVersion = RagVersion.V4
+    """Pipeline of requests that name none: v1, v2, v3 or v4."""
+    rag_top_k: Annotated[int, Field(ge=1, le=20)] = 5
+    """Passages an answer is given where the request does not say."""
+    rag_context_tokens: Positive = 1500
+    """Tokens that passages may take of a prompt."""
+    rag_max_chunks_per_document: Positive = 20_000
+    """Passages one document may have; a longer one is refused."""
+    rag_search_timeout_s: Seconds = 0.5
+    """Seconds Postgres may take to find passages, or for anything else but storing."""
+    rag_write_timeout_s: Seconds = 30.0
+    """Seconds Postgres may take for each step of storing a document."""
+    rag_hnsw_ef_search: Annotated[int, Field(ge=1, le=1000)] = 100
+    """How many passages a walk of the vector graph keeps in view: more finds more of the nearest, later."""
