@@ -1,0 +1,58 @@
+"""The generated files, as a mapping from path to bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rag.finsight.ledger import build
+from rag.finsight.questions import questions
+from rag.finsight.reports import corpus
+
+DATA = Path(__file__).parent / "data"
+
+
+def generate() -> dict[str, bytes]:
+    """Every file by its path below the data folder, the manifest last."""
+    ledger = build()
+    found = {f"corpus/{document.name}": document.text.encode() for document in corpus(ledger)}
+    asked = questions(ledger)
+    found["qa.csv"] = _csv([asdict(question.row) for question in asked])
+    return found
+
+
+def _csv(rows: Sequence[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def write(files: dict[str, bytes], folder: Path) -> None:
+    """Makes the folder hold exactly these files."""
+    for stale in _present(folder) - files.keys():
+        (folder / stale).unlink()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def differences(files: dict[str, bytes], folder: Path) -> list[str]:
+    """One line for each file that is missing, changed or not ours."""
+    present = _present(folder)
+    found = [f"{name}: is no generated file" for name in sorted(present - files.keys())]
+    for name, content in files.items():
+        if name not in present:
+            found.append(f"{name}: missing")
+        elif (folder / name).read_bytes() != content:
+            found.append(f"{name}: differs")
+    return found
+
+
+def _present(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

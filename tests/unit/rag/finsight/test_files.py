@@ -1,0 +1,82 @@
+"""What is committed is what the generator makes, byte for byte, and the corpus cuts well."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag.finsight.__main__ import main
+from rag.finsight.companies import COMPANIES
+from rag.finsight.files import DATA, differences, generate
+
+FILES = generate()
+REPORTS = {name: content.decode() for name, content in FILES.items() if name.startswith("corpus/")}
+# About what the built-in embedding model counts, which can be a dozen more for a section.
+_PIECES = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+
+
+def test_the_committed_files_are_what_the_generator_makes() -> None:
+    assert differences(FILES, DATA) == []
+
+
+def test_generating_again_in_another_process_gives_the_same_bytes(tmp_path: Path) -> None:
+    # Hashes of strings differ between the processes, and with them the order of sets.
+    subprocess.run([sys.executable, "-m", "rag.finsight", "--folder", tmp_path], check=True, capture_output=True)
+    assert differences(FILES, tmp_path) == []
+
+
+def test_check_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--folder", str(tmp_path)]) == 0
+    assert main(["--folder", str(tmp_path), "--check"]) == 0
+    (tmp_path / "qa.csv").write_bytes(FILES["qa.csv"].replace(b"$", b"\xc2\xa3", 1))
+    (tmp_path / "corpus" / "aldermoor-robotics-profile.md").unlink()
+    (tmp_path / "notes.txt").write_text("not ours")
+    assert main(["--folder", str(tmp_path), "--check"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "notes.txt: is no generated file",
+        "corpus/aldermoor-robotics-profile.md: missing",
+        "qa.csv: differs",
+    ]
+    assert main(["--folder", str(tmp_path)]) == 0
+    assert main(["--folder", str(tmp_path), "--check"]) == 0
+
+
+def test_there_are_eight_quarters_two_years_and_a_profile_of_each_company() -> None:
+    for company in COMPANIES:
+        found = {name for name in REPORTS if name.startswith(f"corpus/{company.slug}-")}
+        quarters = {f"corpus/{company.slug}-{year}-q{number}.md" for year in (2023, 2024) for number in range(1, 5)}
+        years = {f"corpus/{company.slug}-{year}-annual-report.md" for year in (2023, 2024)}
+        assert found == quarters | years | {f"corpus/{company.slug}-profile.md"}
+    assert len(REPORTS) == 110
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_section_is_short_and_names_its_company_and_period(name: str) -> None:
+    company = next(company for company in COMPANIES if name.startswith(f"corpus/{company.slug}-"))
+    title = REPORTS[name].splitlines()[0]
+    subject = title.partition(": ")[2]
+    assert company.label in subject
+    for section in re.split(r"\n(?=## )", REPORTS[name]):
+        assert section.splitlines()[0].endswith(f": {subject}")
+        assert tokens(section) <= 185, section.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if not name.endswith("profile.md")])
+def test_every_sentence_below_a_heading_stands_on_its_own(name: str) -> None:
+    company = next(company for company in COMPANIES if name.startswith(f"corpus/{company.slug}-"))
+    period = REPORTS[name].splitlines()[0].rpartition(", ")[2]
+    for section in re.split(r"\n(?=## )", REPORTS[name])[1:]:
+        text = section.split("\n\n", 1)[1].strip()
+        if not text.startswith("|"):
+            for sentence in re.split(r"(?<=[a-z\d%]\.) ", text):
+                assert company.label in sentence
+                assert period in sentence or "In its guidance" in sentence
+
+
+def tokens(text: str) -> int:
+    return sum(1 if len(piece) < 5 else 2 if len(piece) < 10 else 3 for piece in _PIECES.findall(text))
