@@ -11,13 +11,14 @@ from functools import partial
 from api.cache.background import BackgroundWork
 from api.cache.base import EntryStore
 from api.cache.errors import StoreError
-from api.cache.recorder import Assembly, RecordedStream, assembled, why_not
+from api.cache.recorder import Assembly, assembled
 from api.cache.reporting import Part, Reporting
 from api.cache.semantic_tier import SemanticTier
 from api.cache.single_flight import Lead
 from api.cache.slots.types import Slots
 from api.cache.types import Entry, LookUpKeys
 from api.call import Call
+from api.recorded_stream import RecordedStream, why_not
 from serving.types import Json, Reply, StreamReply, Usage, WholeReply
 
 

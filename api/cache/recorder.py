@@ -6,15 +6,12 @@ refusal, a tool call, an error, fields that nobody here can replay.
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any
 
 from api.cache.refusal import declines
+from api.recorded_stream import Unfit
 from serving.types import Endpoint, Json
 
-logger = logging.getLogger(__name__)
 # Characters of all choices together; what is longer costs more to keep than it saves.
 MAX_CHARACTERS = 1_000_000
 # What an answer says of itself beside its choices, and may be said again.
@@ -22,10 +19,6 @@ _ENVELOPE = ("system_fingerprint", "service_tier")
 _CHAT_TEXTS = ("content", "reasoning_content", "reasoning")
 _COMPLETION_TEXTS = ("text",)
 _HANDLED = {"index", "message", "delta", "text", "finish_reason"}
-
-
-class Unfit(Exception):
-    """This answer is not one to keep; the message is a word of a fixed list, for metrics."""
 
 
 class Assembly:
@@ -125,76 +118,8 @@ class _Choice:
         return {**self.beside, **written, "finish_reason": self.finish_reason}
 
 
-def why_not(error: Exception) -> str:
-    """The word for an answer that cannot be kept. What is no Unfit is a mistake of ours, or an engine's, and logged."""
-    if isinstance(error, Unfit):
-        return str(error)
-    logger.error("an answer could not be recorded", exc_info=error)
-    return "error"
-
-
-OnAnswer = Callable[[Json | None, str], None]
-"""Gets the whole answer, or None and the word that says why there is none to keep."""
-
-
 def assembled(body: Json, endpoint: Endpoint, *, choices: int) -> Json:
     """A whole answer of an engine. Raises Unfit."""
     assembly = Assembly(endpoint, choices=choices)
     assembly.take(body)
     return assembly.answer()
-
-
-class RecordedStream:
-    """An engine's frames, passed on as they are, and put together on the way.
-
-    `on_answer` is called once: when the engine has said that its answer is complete, or as soon as it is clear that
-    there is none to keep. Never for a stream that breaks off or is left before.
-    """
-
-    def __init__(self, frames: AsyncIterator[list[Json]], assembly: Assembly, on_answer: OnAnswer) -> None:
-        self._frames = frames
-        self._assembly: Assembly | None = assembly
-        self._on_answer = on_answer
-        self._handed_over_s: float | None = time.monotonic()
-
-    def unread_s(self) -> float:
-        """For how long nobody has asked for more."""
-        return 0.0 if self._handed_over_s is None else time.monotonic() - self._handed_over_s
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> list[Json]:
-        self._handed_over_s = None
-        try:
-            batch = await anext(self._frames)
-        except StopAsyncIteration:
-            if self._assembly is not None:
-                self._end(self._assembly)
-            raise
-        if self._assembly is not None:
-            self._take(self._assembly, batch)
-        self._handed_over_s = time.monotonic()
-        return batch
-
-    def _take(self, assembly: Assembly, batch: list[Json]) -> None:
-        try:
-            for frame in batch:
-                assembly.take(frame)
-        except Exception as error:  # noqa: BLE001 - the client's stream goes on, whatever an engine writes
-            self._settle(None, why_not(error))
-
-    def _end(self, assembly: Assembly) -> None:
-        try:
-            answer = assembly.answer()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._settle(None, why_not(error))
-        else:
-            self._settle(answer, "")
-
-    def _settle(self, answer: Json | None, reason: str) -> None:
-        self._assembly = None
-        try:
-            self._on_answer(answer, reason)
-        except Exception:
-            logger.exception("an answer could not be kept")

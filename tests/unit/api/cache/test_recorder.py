@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.cache.recorder import MAX_CHARACTERS, Assembly, RecordedStream, Unfit, assembled
+from api.cache.recorder import MAX_CHARACTERS, Assembly, assembled
+from api.recorded_stream import RecordedStream, Unfit
 from serving.types import Endpoint
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.cache.recorder import Unfit, assembled
+from api.cache.recorder import assembled
 from api.cache.refusal import declines
+from api.recorded_stream import Unfit
 from serving.types import Endpoint
 
 
