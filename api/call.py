@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from api.cache.types import CacheStatus
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
+from api.sessions.types import SessionState
 from rag.types import Collection, RagRequest, Retrieved, StandaloneQuestion
 from resilience.limiter.base import LimitDecision, Quota
 from serving.catalogue.base import Model
@@ -45,10 +46,12 @@ class Call:
     """Of the conversation that this call goes on with."""
     session: object | None = None
     """What the memory has to know again when the engine has answered: its own business."""
-    session_state: str | None = None
-    """What the client is told of its session: a word of a fixed list; None without one."""
+    session_state: SessionState | None = None
+    """What the client is told of its session; None where it has named none."""
     earlier_questions: Sequence[str] = ()
-    """What the user asked before in this conversation, the oldest first."""
+    """What the user asked before in this session, the oldest first; none of a conversation that the body brings."""
+    prompt_room: int = 0
+    """Tokens of the model's context that are left when the answer is as long as it may be."""
     rag: RagRequest | None = None
     """Set where the answer is to come from a corpus."""
     collection: Collection | None = None

@@ -38,10 +38,10 @@ class Pipeline:
             call.caller = await self.keys.authenticate(call.token)
             self.admission.enter(held)  # room in this worker
             await self.reader.read(call)
+            if call.session_id is not None:
+                await self.memory.recall(call)  # what was said before is part of what the call may use
             await self.admission.admit(call, held)  # the key's requests and tokens
             held.callback(self.accounting.bill, call)
-            if call.session_id is not None:
-                await self.memory.recall(call)
             if call.rag is not None:
                 await self.grounding.prepare(call)
             if self.guard.waits:
@@ -49,12 +49,13 @@ class Pipeline:
             else:
                 await self.guard.check(call)
                 reply = await self.cache.get(call, held)
-            # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
             if reply is None:
                 reply = await self._from_engine(call)
+            # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
+            reply.holding(held)
             if call.session_id is not None:
-                reply = self.memory.remember(call, reply)
-            return reply.holding(held)
+                await self.memory.remember(call, reply)
+            return reply
         except BaseException:
             held.release()
             raise

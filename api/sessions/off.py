@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from api.call import Call
+from api.sessions.types import SessionState
 from serving.types import Reply
 
 
 class MemoryOff:
     async def recall(self, call: Call) -> None:
-        call.session_state = "off"
+        call.session_state, call.session_id = SessionState.OFF, None
 
-    def remember(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol has it
-        return reply
+    async def remember(self, call: Call, reply: Reply) -> None:
+        """Never reached: no call keeps its session."""
