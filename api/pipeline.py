@@ -55,10 +55,10 @@ class Pipeline:
             reply.holding(held)
             if call.session_id is not None:
                 await self.memory.remember(call, reply)
-            return reply
         except BaseException:
             held.release()
             raise
+        return reply
 
     async def _from_engine(self, call: Call) -> Reply:
         if call.rag is None:
