@@ -16,6 +16,7 @@ import uvicorn
 from api.cache.slots.words.lexicon import Lexicon
 from api.cache.slots.words.lexicon_file import LexiconError
 from api.catalogue import read_catalogue
+from api.draining_server import DrainingServer
 from api.http_protocol import GatewayProtocol
 from api.settings import Settings, SettingsError
 from api.websocket_protocol import GatewayWebSocketProtocol
@@ -103,7 +104,7 @@ def _serve(settings: Settings) -> int:
         workers = WorkerProcesses(config, sockets=[config.bind_socket()])
         workers.run()
         return int(workers.failed_to_start)
-    return _serve_here(uvicorn.Server(config))
+    return _serve_here(DrainingServer(config))
 
 
 def _serve_here(server: uvicorn.Server) -> int:

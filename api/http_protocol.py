@@ -1,12 +1,13 @@
 """Uvicorn's HTTP protocol with what a server that faces clients needs.
 
-Bounded heads, errors in OpenAI's shape, and an end of clients that do not read.
+Bounded heads, errors in OpenAI's shape, an end of clients that do not read, and a stop that loses no request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import select
 import uuid
 from typing import Any
 
@@ -15,11 +16,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api.errors import InvalidRequest
-from api.websocket_protocol import begins_websocket
+from api.websocket_protocol import GatewayWebSocketProtocol, begins_websocket
 
 # The request line and the headers together; the common limit of servers is between 8 and 64 KiB.
 _MAX_HEAD_BYTES = 64 * 1024
 _HEAD_TIMEOUT_S = 20.0
+# How long a connection without a request stays open when the server stops. A proxy may be about to use it, and cannot
+# repeat a POST that it has sent; within this time it uses the connection or has other ones.
+_LINGER_S = 0.5
 # An offer to speak another protocol, as Java's HTTP client sends with every request. A server may pass it over; the
 # parser would take all that follows the head, so the body, for that other protocol.
 _OFFER = b"\r\nupgrade:"
@@ -27,6 +31,13 @@ _OFFERS = re.compile(_OFFER + rb"[^\r\n]*(?=\r)", re.IGNORECASE)
 _OTHER_OFFERS = re.compile(_OFFER + rb"(?![ \t]*websocket[ \t]*\r)[^\r\n]*(?=\r)", re.IGNORECASE)
 _MAX_OFFER_BYTES = 1024
 _HALF_END = b"\r\n\r"
+
+
+class StoppableState(ServerState):
+    """What the connections of a server share."""
+
+    stopping = False
+    """Set before the server stops: the loop may have accepted connections whose protocols have yet to hear of it."""
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -41,6 +52,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _head_is_too_large = False
     _any_bytes = False
     _upgraded = False
+    _stopping = False
 
     def __init__(
         self,
@@ -58,6 +70,8 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
         self._watch_head()
+        if isinstance(self.server_state, StoppableState) and self.server_state.stopping:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch_head()
@@ -77,7 +91,27 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._watch_reader()  # closing waits until the client has read the rest
 
+    def shutdown(self) -> None:
+        """Serve what has been sent, or is about to be, and close then.
+
+        Every answer that begins from now on tells the client not to use the connection again. After one that began
+        without this word the connection lingers, as one does that has no request.
+        """
+        self._stopping = True
+        self.timeout_keep_alive = _LINGER_S  # type: ignore[assignment]  # it is only given to call_later
+        if self._is_free():
+            self._linger()
+        elif not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def _linger(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(_LINGER_S, self.timeout_keep_alive_handler)
+
     def timeout_keep_alive_handler(self) -> None:
+        if self._stopping and not self.transport.is_closing() and self._is_being_asked():
+            self._linger()
+            return
         super().timeout_keep_alive_handler()
         self._watch_reader()  # idem
 
@@ -121,6 +155,8 @@ class GatewayProtocol(HttpToolsProtocol):
             raise ValueError("an upgrade was offered in a way that cannot be passed over")
         super().on_headers_complete()
         self._in_body = True
+        if self._stopping and not self.parser.should_upgrade():
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -130,6 +166,19 @@ class GatewayProtocol(HttpToolsProtocol):
         self._upgraded = True
         self._unwatch_reader()  # from here on the other protocol's pings find who does not read
         super().handle_websocket_upgrade()
+        if self._stopping and isinstance(protocol := self.transport.get_protocol(), GatewayWebSocketProtocol):
+            protocol.shutdown()
+
+    def _is_being_asked(self) -> bool:
+        """Whether a request has begun to arrive; what the kernel holds and the loop has not read counts."""
+        if self._head_open and self._head_bytes:
+            return True
+        connection = self.transport.get_extra_info("socket")
+        if connection is None:
+            return False
+        readable = select.poll()
+        readable.register(connection.fileno(), select.POLLIN)
+        return bool(readable.poll(0))
 
     def _is_free(self) -> bool:
         """Whether nothing is being answered on this connection."""

@@ -90,8 +90,11 @@ class GatewayWebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Tell the application, which closes when the answers that it is writing have ended."""
-        if self.handshake_complete and not self.close_sent and not self.transport.is_closing():
+        """Tell the application, which closes when the answers that it is writing have ended.
+
+        Also one that has yet to accept: it then closes at once, with the reason.
+        """
+        if self.handshake_initiated and not self.close_sent and not self.transport.is_closing():
             self.queue.put_nowait(_SHUTDOWN_MESSAGE)
         else:
             super().shutdown()

@@ -83,6 +83,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = directory / f"gateway-{self.port}.log"
         self.data_dir = Path(environment.get("DATA_DIR", directory / "data"))
+        self._terminated: int | None = None
         inherited = {name: value for name, value in os.environ.items() if name not in setting_names()}
         self.process = ServiceProcess(
             service=Service(
@@ -138,7 +139,13 @@ class Gateway:
 
     def terminate(self) -> None:
         """SIGTERM, without waiting for the end."""
+        self._terminated = self.process.pid
         os.kill(self.process.pid, signal.SIGTERM)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop, by `terminate`, and has yet to end."""
+        return self.process.is_running() and self.process.pid == self._terminated
 
     def log(self) -> str:
         return self.log_file.read_text("utf-8", "replace")

@@ -208,6 +208,21 @@ async def test_the_application_is_told_to_stop_and_may_take_its_time(server: Ser
     assert not server.transport.closing
 
 
+async def test_a_handshake_that_meets_the_stop_is_completed_and_the_application_told(server: Server) -> None:
+    server.http.data_received(HANDSHAKE)
+    server.protocol.shutdown()  # before the application has accepted
+    await server.settle()
+    assert server.transport.written.startswith(b"HTTP/1.1 101 ")
+    assert server.told == [{"type": SHUTDOWN}]
+
+
+async def test_a_handshake_that_comes_after_the_stop_is_completed_and_the_application_told(server: Server) -> None:
+    server.http.shutdown()
+    await server.open()
+    assert server.told == [{"type": SHUTDOWN}]
+    assert not server.transport.closing
+
+
 async def test_a_client_that_answers_no_ping_and_reads_nothing_is_cut(server: Server) -> None:
     await server.open()
     server.transport.unread = 1

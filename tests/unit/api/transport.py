@@ -49,5 +49,9 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None:
         self.resumptions += 1
 
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self.protocol is not None
+        return self.protocol
+
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
