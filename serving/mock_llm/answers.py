@@ -12,18 +12,32 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from serving.mock_llm.passages import Passage, question_and_passages
-from serving.mock_llm.terms import Terms, terms_of
+from serving.mock_llm.terms import Terms, stem, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.mock_llm.prompts import Turn
 
+Periods = tuple[frozenset[str], frozenset[str]]
 # Share of the question's word weight that a sentence, helped by its passage, has to cover.
 _ENOUGH = 0.45
 # Words found only elsewhere in the passage, such as in its title, count this much.
 _NEARBY = 0.5
 _NAMED = 0.1
+# What makes one of two sentences that share as many words the worse: each word before its number that was not asked
+# for, a period narrower than the question's, a forecast where none was asked for, and being no sentence but a row.
+_OTHER_SUBJECT = 0.03
+_NARROWER = 0.1
+_FORECAST = 0.15
+_NO_SENTENCE = 0.05
+_FORECASTS = frozenset(stem(word) for word in ("anticipates", "expects", "forecast", "guidance", "outlook", "predicts"))
+# They say little about what is asked for: any figure can be made, paid or recorded.
+_COMMON_VERBS = frozenset(
+    stem(word) for word in ("achieve", "bring", "come", "generate", "hold", "make", "pay", "post", "record", "spend")
+)
+_COMMON = 0.3
+_SENTENCE_ENDS = tuple(".!\"'\u201d)]")
 _QUOTED_CHARACTERS = 400
 # Choices and seeds differ in how they begin, never in what they say.
 _OPENINGS = ("", "In short: ", "According to the text: ", "As asked: ", "The answer is this: ", "From the material: ",
@@ -56,7 +70,7 @@ def best_sentence(question: str, passages: Sequence[Passage]) -> tuple[str, str 
         rows += [
             (sentence, terms_of(sentence), passage, around)
             for sentence in passage.sentences
-            if not sentence.endswith("?")
+            if not sentence.endswith("?") and not sentence.startswith("#")
         ]
     if not wanted.words or not rows:
         return None
@@ -64,6 +78,8 @@ def best_sentence(question: str, passages: Sequence[Passage]) -> tuple[str, str 
     best: tuple[float, str, str | None] | None = None
     for sentence, terms, passage, around in rows:
         score = _score(wanted, terms, around, rarity)
+        if score:
+            score -= _drawbacks(wanted, terms) + (0.0 if sentence[-1:] in _SENTENCE_ENDS else _NO_SENTENCE)
         if score >= _ENOUGH and (best is None or score > best[0]):
             best = (score, sentence, passage.label)
     return None if best is None else best[1:]
@@ -73,7 +89,10 @@ def _rarity(wanted: Terms, candidates: Sequence[Terms]) -> dict[str, float]:
     """Weights of the words that tell sentences apart; names do not, for a passage that lacks one is out anyway."""
     counts = Counter(word for terms in candidates for word in terms.words)
     words = wanted.words - wanted.names or wanted.words
-    return {word: math.log(1 + len(candidates) / max(1, counts[word])) for word in words}
+    return {
+        word: math.log(1 + len(candidates) / max(1, counts[word])) * (_COMMON if word in _COMMON_VERBS else 1.0)
+        for word in words
+    }
 
 
 def _score(wanted: Terms, terms: Terms, around: Terms, rarity: dict[str, float]) -> float:
@@ -91,10 +110,23 @@ def _score(wanted: Terms, terms: Terms, around: Terms, rarity: dict[str, float])
     return covered / total + _NAMED * named - 0.001 * len(terms.words)
 
 
+def _drawbacks(wanted: Terms, terms: Terms) -> float:
+    other_subject = len(terms.subject - wanted.words - terms.names - _COMMON_VERBS)
+    narrower = bool(wanted.years and not wanted.quarters and terms.main_quarters)
+    forecast = bool(wanted.words & _FORECASTS) != bool(terms.words & _FORECASTS)
+    return _OTHER_SUBJECT * other_subject + _NARROWER * narrower + _FORECAST * forecast
+
+
 def _same_periods(wanted: Terms, terms: Terms, around: Terms) -> bool:
-    for asked, said, nearby in zip(wanted.periods, terms.periods, around.periods, strict=True):
-        if said and asked and not asked <= said:
+    return _within(wanted.periods, terms.periods, around.periods) and _within(
+        wanted.main_periods, terms.main_periods, around.main_periods
+    )
+
+
+def _within(wanted: Periods, said: Periods, nearby: Periods) -> bool:
+    for asked, here, around in zip(wanted, said, nearby, strict=True):
+        if here and asked and not asked <= here:
             return False
-        if not asked <= said | nearby:
+        if not asked <= here | around:
             return False
     return True

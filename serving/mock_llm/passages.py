@@ -18,6 +18,8 @@ _LABEL = re.compile(r"^\s*(?:\[(\d+|[A-Za-z]+[\w:.-]*\d+)\]|(?:passage|document|
 _LABEL_LINE = re.compile(
     r"\n(?=\s*(?:\[[\w:.-]+\]|(?:passage|document|source|doc|chunk)\s+\d+\s*[:.)-]))", re.IGNORECASE
 )
+# Where a labelled passage is from: "[1] (Report > Income statement) Revenue was …".
+_ORIGIN = re.compile(r"\s*\((?:[^()\n]|\([^()\n]*\)){1,500}\)\s+")
 _HEADING = re.compile(
     r"^\s*(?:relevant\s+)?(?:context|passages|documents|sources)(?:\s+passages)?\s*:\s*", re.IGNORECASE
 )
@@ -88,7 +90,9 @@ def _passages(text: str) -> list[Passage]:
         for raw in _LABEL_LINE.split(_HEADING.sub("", block)):
             label = _LABEL.match(raw)
             body = raw[label.end() :] if label else raw
-            sentences = tuple(sentence for sentence in sentences_of(body) if not _INSTRUCTION.search(sentence))
+            origin = _ORIGIN.match(body) if label else None
+            said = body[origin.end() :] if origin else body
+            sentences = tuple(sentence for sentence in sentences_of(said) if not _INSTRUCTION.search(sentence))
             if sentences:
                 passages.append(Passage(body, (label.group(1) or label.group(2)) if label else None, sentences))
     return passages

@@ -84,6 +84,47 @@ def test_abbreviations_do_not_end_a_sentence() -> None:
     assert said == "Globex Inc. of the U.S. Midwest earned $3.5 million vs. $2.1 million before."
 
 
+KINDRED = """Context:
+[1] (Annual report > Outlook) Acme expects revenue of $6.0 million in Q4 2024.
+[2] (Quarterly report (Q3) > Profit) Cost of revenue at Acme was $3.1 million in Q3 2024. Revenue at Acme was \
+$5.2 million in Q3 2024, up 6% from Q2 2024.
+[3] (Quarterly report (Q2) > Profit) Revenue at Acme was $4.9 million in Q2 2024, up 1% from Q1 2024.
+[4] (Tables) | Revenue | Q4 2024 | 5.8 |
+[5] (Quarterly report (Q4) > Profit) Acme had revenue of $5.8 million in Q4 2024. The parcel segment had revenue of \
+$2.2 million in Q4 2024.
+[6] (Annual > Profit) Acme had revenue of $20.4 million in fiscal 2024, compared with $18.8 million in fiscal 2023.
+
+Question: {question}"""
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What was Acme's revenue in Q3 2024?", "Revenue at Acme was $5.2 million in Q3 2024, up 6% from Q2 2024. [2]"),
+        ("What was Acme's revenue in Q2 2024?", "Revenue at Acme was $4.9 million in Q2 2024, up 1% from Q1 2024. [3]"),
+        ("What was Acme's cost of revenue in 3Q24?", "Cost of revenue at Acme was $3.1 million in Q3 2024. [2]"),
+        ("How much revenue did Acme make in 4Q24?", "Acme had revenue of $5.8 million in Q4 2024. [5]"),
+        ("What revenue does Acme expect for Q4 2024?", "Acme expects revenue of $6.0 million in Q4 2024. [1]"),
+        (
+            "How much revenue did the parcel segment of Acme bring in in Q4 2024?",
+            "The parcel segment had revenue of $2.2 million in Q4 2024. [5]",
+        ),
+        (
+            "What was Acme's revenue for the full year 2024?",
+            "Acme had revenue of $20.4 million in fiscal 2024, compared with $18.8 million in fiscal 2023. [6]",
+        ),
+    ],
+)
+def test_kindred_sentences_are_told_apart(question: str, expected: str) -> None:
+    assert answer([SYSTEM, Turn("user", KINDRED.format(question=question))]) == expected
+
+
+def test_a_heading_is_no_answer() -> None:
+    turns = [Turn("system", "## Revenue of Acme in Q3 2024\nAcme took in revenue of $5.2 million in Q3 2024.")]
+    said = answer([*turns, Turn("user", "What was the revenue of Acme in Q3 2024?")])
+    assert said == "Acme took in revenue of $5.2 million in Q3 2024."
+
+
 def test_a_long_question_is_quoted_in_part() -> None:
     assert len(answer([Turn("user", "why " * 2000)])) < 600
 
