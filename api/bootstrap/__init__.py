@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
+from api.bootstrap.corpus import Corpus, CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
-from api.grounding.off import GroundingOff
 from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
@@ -26,6 +26,7 @@ from api.sessions.off import MemoryOff
 from api.settings import Settings, UpstreamSettings
 from api.stages.account import Accounting
 from api.stages.admit import Admission
+from api.stages.rag_request import RagDefaults
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
 from api.tenants.keys import SettingsKeys
@@ -59,6 +60,12 @@ class Services:
     redis: Redis
     embedders: Embedders
     answer_cache: AnswerCacheServices
+    corpus_services: CorpusServices
+
+    @property
+    def corpus(self) -> Corpus | None:
+        """None where there is none: RAG_ENABLED=false."""
+        return self.corpus_services.corpus
 
     @property
     def cache_admin(self) -> CacheAdmin | None:
@@ -77,6 +84,7 @@ class Services:
             held.push_async_callback(self.limiter.aclose)
             held.push_async_callback(self.embedders.aclose)
             await held.enter_async_context(self.answer_cache.running())
+            await held.enter_async_context(self.corpus_services.running())
             held.push_async_callback(self._settle)
             yield
 
@@ -101,17 +109,16 @@ def build(settings: Settings) -> Services:
     admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
     guard = GuardOff()
     router = _router(catalogue, backends, metrics)
-    cache = answer_cache(
-        settings, metrics, embedder=embedders.for_questions, router=router, admission=admission, guard=guard
-    )
+    questions, corpus = embedders.for_questions, corpus_services()
+    cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
     return Services(
         pipeline=Pipeline(
             keys=_keys(settings),
-            reader=Reader(catalogue),
+            reader=Reader(catalogue, rag=_rag_defaults(settings)),
             admission=admission,
             accounting=accounting,
             memory=MemoryOff(),
-            grounding=GroundingOff(),
+            grounding=corpus.grounding,
             guard=guard,
             cache=cache.cache,
             router=router,
@@ -119,7 +126,7 @@ def build(settings: Settings) -> Services:
         accounting=accounting,
         admission=admission,
         models=_listing(catalogue, backends),
-        readiness=_readiness(backends, ledger, redis, cache),
+        readiness=_readiness(backends, ledger, redis, cache, corpus),
         metrics=metrics,
         limiter=limiter,
         ledger=ledger,
@@ -127,7 +134,13 @@ def build(settings: Settings) -> Services:
         redis=redis,
         embedders=embedders,
         answer_cache=cache,
+        corpus_services=corpus,
     )
+
+
+def _rag_defaults(settings: Settings) -> RagDefaults:
+    rag = settings.rag
+    return RagDefaults(version=rag.rag_default_version, top_k=rag.rag_top_k, context_tokens=rag.rag_context_tokens)
 
 
 def _keys(settings: Settings) -> SettingsKeys:
@@ -201,7 +214,11 @@ def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
 
 
 def _readiness(
-    backends: Mapping[Upstream, Backend], ledger: PostgresLedger, redis: Redis, cache: AnswerCacheServices
+    backends: Mapping[Upstream, Backend],
+    ledger: PostgresLedger,
+    redis: Redis,
+    cache: AnswerCacheServices,
+    corpus: CorpusServices,
 ) -> Readiness:
     async def ping() -> None:
         try:
@@ -213,7 +230,7 @@ def _readiness(
     stores = {"redis": Dependency(ping), "postgres": Dependency(ledger.check)}
     # The built-in model alone can answer no completion.
     engines = frozenset(f"upstream:{upstream.name}" for upstream in backends if upstream.builtin is None)
-    dependencies = {**stores, **cache.dependencies, **upstreams}
+    dependencies = {**stores, **cache.dependencies, **corpus.dependencies, **upstreams}
     return Readiness(dependencies, needs_one_of=engines, cache=cache.describe)
 
 

@@ -41,6 +41,18 @@ class AnswerCache(Protocol):
         ...
 
 
+class CorpusAnswers(Protocol):
+    """What was answered from documents."""
+
+    async def forget(self, tenant: str, collection: str) -> None:
+        """Leave no answer from this collection behind, also of those that are under way: one of its documents is gone.
+
+        Names, not digests. Goes on in the background while the store is away, which serves nothing meanwhile. Never
+        raises.
+        """
+        ...
+
+
 class EntryStore(Protocol):
     """Answers with an absolute expiry. Every method raises StoreError when the store is away, late or makes no sense.
 

@@ -12,3 +12,6 @@ class CacheOff:
 
     def keep(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol's signature
         return reply
+
+    async def forget(self, tenant: str, collection: str) -> None:
+        """Nothing is kept."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from api.schemas.rag import RagOptions
 from api.schemas.sampling import Sampling, StreamOptions, check_sampling
 from api.schemas.tokens import estimated_tokens
 
@@ -68,6 +69,7 @@ class ChatCompletionRequest(Sampling, kw_only=True):
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
+    rag: RagOptions | None = None
 
     def problem(self) -> tuple[str, str] | None:
         """(parameter, what is wrong) where the types alone do not tell."""

@@ -18,6 +18,8 @@ _decode = msgspec.json.Decoder().decode
 # msgspec ends its messages with where it was: "... - at `$.messages[0].role`".
 _LOCATION = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _FIELD = re.compile(r"`(\w+)`")
+# A client's own word, so anything, and as long as it likes.
+_UNKNOWN = re.compile(r"`(.{0,100})", re.DOTALL)
 
 
 class CompletionLike(Protocol):
@@ -89,6 +91,10 @@ def _invalid(message: str) -> InvalidRequest:
         field = _FIELD.search(text)
         param = ".".join(filter(None, (path, field.group(1) if field else "")))
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    if text.startswith("Object contains unknown field"):
+        field = _UNKNOWN.search(text)
+        param = ".".join(filter(None, (path, field.group(1).removesuffix("`") if field else "")))
+        return InvalidRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
     return InvalidRequest(f"Invalid value for '{path}': {_lowered(text)}.", param=path or "body", code="invalid_value")
 
 

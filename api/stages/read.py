@@ -7,6 +7,7 @@ import asyncio
 from api.call import Call
 from api.errors import InvalidRequest, UnknownModel
 from api.schemas.parse import CompletionLike, check_request, parse_json
+from api.stages.rag_request import RagDefaults, rag_request
 from serving.catalogue.base import Catalogue, Model, ModelKind, ModelSelectionError, UnknownModelError
 from serving.types import Endpoint, Json
 
@@ -20,11 +21,15 @@ _INLINE_BYTES = 256 * 1024
 
 
 class Reader:
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, rag: RagDefaults | None = None) -> None:
         self._catalogue = catalogue
+        self._rag = rag or RagDefaults()
 
     async def read(self, call: Call) -> None:
-        """Sets the call's body, request, model and token estimates. Raises InvalidRequest and what reading raises."""
+        """Sets the call's body, request, model, what it asks of the corpus, and token estimates.
+
+        Raises InvalidRequest and what reading raises.
+        """
         raw = await call.read_body()
         call.body_bytes = len(raw)
         if len(raw) <= _INLINE_BYTES:
@@ -37,6 +42,9 @@ class Reader:
             call.body["model"] = call.model.name
         call.public_model = call.body["model"] if call.model.is_wildcard else call.model.name
         call.reserved_tokens = call.prompt_tokens + _output_tokens(call)
+        call.rag = rag_request(call.body, call.request, call.model, self._rag)
+        if call.rag is not None:
+            call.reserved_tokens += self._rag.context_tokens
 
     def _resolve(self, name: str | None, kind: ModelKind) -> Model:
         try:

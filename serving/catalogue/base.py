@@ -128,6 +128,16 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RagProfile:
+    """The corpus that a model answers from. None: the gateway's own setting."""
+
+    collection: str
+    version: str | None = None
+    """`v1` to `v4`."""
+    top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One public model. `upstreams` and `fallbacks` (names of other models) are in the order in which they are tried,
     but for the first upstream, which is drawn by weight. Only the wildcards of two kinds share a name.
@@ -148,6 +158,8 @@ class Model:
     price: Price
     created: int
     owned_by: str
+    rag: RagProfile | None = None
+    """Of a chat model that answers from documents by itself."""
 
     @property
     def key(self) -> ModelKey:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from serving.catalogue.base import MINILM, WILDCARD, Catalogue, Model, ModelKind, Price, Upstream
+from dataclasses import replace
+
+from serving.catalogue.base import MINILM, WILDCARD, Catalogue, Model, ModelKind, Price, RagProfile, Upstream
 from serving.catalogue.load import DEFAULT_OUTPUT_TOKENS
 
 FAST, ACCURATE, MOCK_EMBEDDING = "finsight-fast", "finsight-accurate", "mock-embedding"
+RAG = "finsight-rag"
 MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"
 
+_RAG_PROFILE = RagProfile(collection="finsight", version="v4", top_k=5)
 _CONTEXT_TOKENS = 8192
 _CREATED = 1_795_219_200  # 2026-11-21, when this catalogue was written
 _OWNED_BY = "self-hosted"
@@ -67,6 +71,7 @@ def _mock(fast: tuple[Upstream, ...], accurate: tuple[Upstream, ...], embedding:
         models=(
             _chat(FAST, version="mock-1", upstreams=fast),
             _chat(ACCURATE, version="mock-1", upstreams=accurate, fallbacks=(FAST,)),
+            _rag(version="mock-1", upstreams=fast),
             Model(
                 name=MOCK_EMBEDDING,
                 version="mock-1",
@@ -89,7 +94,11 @@ def _mock(fast: tuple[Upstream, ...], accurate: tuple[Upstream, ...], embedding:
 def _mistral(upstreams: tuple[Upstream, ...], *, version: str) -> Catalogue:
     """Both names on the one engine that a single GPU holds; neither can stand in for the other."""
     return Catalogue(
-        models=(*(_chat(name, version=version, upstreams=upstreams) for name in (FAST, ACCURATE)), _minilm()),
+        models=(
+            *(_chat(name, version=version, upstreams=upstreams) for name in (FAST, ACCURATE)),
+            _rag(version=version, upstreams=upstreams),
+            _minilm(),
+        ),
         default_model=FAST,
         default_embedding_model=MINILM,
     )
@@ -111,10 +120,20 @@ def _chat(name: str, *, version: str, upstreams: tuple[Upstream, ...], fallbacks
     )
 
 
+def _rag(*, version: str, upstreams: tuple[Upstream, ...]) -> Model:
+    """Answers from the collection that the worked example is ingested into."""
+    return replace(_chat(RAG, version=version, upstreams=upstreams), rag=_RAG_PROFILE)
+
+
 def _forwarding(model: str | None, upstreams: tuple[Upstream, ...]) -> Catalogue:
-    kinds = [ModelKind.CHAT, ModelKind.EMBEDDING] if model is None else [ModelKind.CHAT]
+    if model is None:
+        # No model to answer from documents with: its name would be forwarded as any other. Requests can ask by `rag`.
+        models = tuple(_foreign(WILDCARD, kind, upstreams) for kind in (ModelKind.CHAT, ModelKind.EMBEDDING))
+    else:
+        only = _foreign(model, ModelKind.CHAT, upstreams)
+        models = (only,) if model == RAG else (only, replace(only, name=RAG, rag=_RAG_PROFILE))
     return Catalogue(
-        models=(*(_foreign(model or WILDCARD, kind, upstreams) for kind in kinds), _minilm()),
+        models=(*models, _minilm()),
         default_model=model,
         default_embedding_model=MINILM,
     )

@@ -13,6 +13,7 @@ from serving.catalogue.base import (
     Model,
     ModelKind,
     Price,
+    RagProfile,
     TimeoutOverrides,
     Upstream,
 )
@@ -108,6 +109,7 @@ def _model(entry: ModelEntry, names: Mapping[str, str], variables: Mapping[str, 
         price=Price(**entry.price.model_dump()),
         created=entry.created,
         owned_by=entry.owned_by,
+        rag=None if entry.rag is None else RagProfile(**entry.rag.model_dump()),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from serving.catalogue.base import WILDCARD, WILDCARD_LABEL
 from serving.catalogue.engine_schema import AutoscalingEntry, EngineEntry
 from serving.catalogue.entry import Entry, Text
+from serving.catalogue.rag_schema import RagEntry
 from serving.catalogue.yaml_document import Finding, Path, shortened
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
@@ -107,6 +108,7 @@ class ModelEntry(Entry):
     default_output_tokens: Tokens | None = None
     price: PriceEntry
     fallbacks: list[Text] = Field(default=[])
+    rag: RagEntry | None = None
     upstreams: Annotated[list[UpstreamEntry], Field(min_length=1)]
 
     @field_validator("name")
@@ -120,6 +122,13 @@ class ModelEntry(Entry):
         if aliases and info.data.get("name") == WILDCARD:
             raise ValueError("the wildcard matches every name and needs no aliases")
         return [_public_name(alias) for alias in aliases]
+
+    @field_validator("rag")
+    @classmethod
+    def _chat_answers(cls, rag: RagEntry | None, info: ValidationInfo) -> RagEntry | None:
+        if rag is not None and info.data.get("kind") == "embedding":
+            raise ValueError("an embedding model answers nothing: leave the field out")
+        return rag
 
     @field_validator("upstreams")
     @classmethod
@@ -155,6 +164,7 @@ _ENTRIES: dict[str, type[Entry]] = {
     "models": ModelEntry,
     "upstreams": UpstreamEntry,
     "price": PriceEntry,
+    "rag": RagEntry,
     "timeouts": TimeoutsEntry,
     "engine": EngineEntry,
     "autoscaling": AutoscalingEntry,
@@ -164,6 +174,7 @@ _SENTENCES = {
     "missing": "is missing",
     "string_type": "must be text; put it in quotes",
     "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must be up to 63 of a-z, 0-9, _ and -, a letter or digit first",
     "string_too_long": "must not be longer than {max_length} characters",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",

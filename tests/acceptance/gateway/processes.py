@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 KEY = "acceptance-key"
 OTHER_KEY = "other-key"
 HUGE = "1000000000"
-MODELS = ("finsight-fast", "finsight-accurate", "mock-embedding", "all-MiniLM-L6-v2")
+MODELS = ("finsight-fast", "finsight-accurate", "finsight-rag", "mock-embedding", "all-MiniLM-L6-v2")
 
 _T = TypeVar("_T")
 # Reading the machine's certificates takes longer than most tests, and nothing here speaks TLS.

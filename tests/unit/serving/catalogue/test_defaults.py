@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from serving.catalogue.base import MINILM, Model, ModelKind, NoDefaultModelError, UnknownModelError, Upstream
+from serving.catalogue.base import (
+    MINILM,
+    Model,
+    ModelKind,
+    NoDefaultModelError,
+    RagProfile,
+    UnknownModelError,
+    Upstream,
+)
 from serving.catalogue.defaults import MISTRAL, default_catalogue
 from serving.catalogue.load import load_catalogue
 
@@ -45,6 +53,7 @@ def test_the_mock_serves_every_name_as_itself() -> None:
     assert [model.name for model in models.public_models()] == [
         "finsight-fast",
         "finsight-accurate",
+        "finsight-rag",
         "mock-embedding",
         MINILM,
     ]
@@ -52,18 +61,34 @@ def test_the_mock_serves_every_name_as_itself() -> None:
     assert models.resolve(None, ModelKind.EMBEDDING).name == "mock-embedding"
     for model in served("mock"):
         (upstream,) = model.upstreams
-        assert (upstream.name, upstream.base_url, upstream.model) == ("mock", URL, model.name)
+        served_as = "finsight-fast" if model.rag else model.name
+        assert (upstream.name, upstream.base_url, upstream.model) == ("mock", URL, served_as)
     assert models.default_model == "finsight-fast"
 
 
 @pytest.mark.parametrize("backend", ["ray", "vllm"])
 def test_an_engine_serves_both_names_with_one_model(backend: str) -> None:
     models = default_catalogue(backend, base_url=URL, api_key="sk-1")
-    assert [model.name for model in models.public_models()] == ["finsight-fast", "finsight-accurate", MINILM]
+    assert [model.name for model in models.public_models()] == [
+        "finsight-fast",
+        "finsight-accurate",
+        "finsight-rag",
+        MINILM,
+    ]
     for model in served(backend, api_key="sk-1"):
         (upstream,) = model.upstreams
         assert (upstream.name, upstream.model, upstream.api_key) == (backend, MISTRAL, "sk-1")
         assert models.fallback_chain(model) == ()
+
+
+@pytest.mark.parametrize(("backend", "model"), [("mock", None), ("ray", None), ("vllm", "mine"), ("openai", "llama")])
+def test_one_model_answers_from_documents_whatever_the_backend(backend: str, model: str | None) -> None:
+    models = default_catalogue(backend, base_url=URL, model=model)
+    grounded = models.resolve("finsight-rag", ModelKind.CHAT)
+    assert grounded.rag == RagProfile(collection="finsight", version="v4", top_k=5)
+    default = models.resolve(None, ModelKind.CHAT)
+    assert default.rag is None
+    assert grounded.upstreams == default.upstreams
 
 
 def test_an_engine_may_serve_another_model() -> None:

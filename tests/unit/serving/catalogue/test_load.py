@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.catalogue.base import CatalogueError, ModelKind, Price, TimeoutOverrides, Upstream
+from serving.catalogue.base import CatalogueError, ModelKind, Price, RagProfile, TimeoutOverrides, Upstream
 from serving.catalogue.load import load_catalogue, parse_catalogue
 
 Variables = dict[str, str]
@@ -43,6 +43,13 @@ def test_a_short_entry_gets_its_limits_from_the_context(full: str, variables: Va
     smart, embedder = models.resolve("smart", ModelKind.CHAT), models.resolve("embedder", ModelKind.EMBEDDING)
     assert (smart.max_output_tokens, smart.default_output_tokens) == (300, 300)
     assert (embedder.max_output_tokens, embedder.default_output_tokens) == (0, 0)
+
+
+def test_a_model_may_answer_from_documents(full: str, variables: Variables) -> None:
+    text = full.replace("300\n", "300\n    rag: {collection: hand-book, top_k: 3}\n", 1)
+    models = parse_catalogue(text.encode(), file="m", variables=variables)
+    assert models.resolve("smart", ModelKind.CHAT).rag == RagProfile(collection="hand-book", version=None, top_k=3)
+    assert models.resolve("fast", ModelKind.CHAT).rag is None
 
 
 def test_the_wildcard_forwards_the_clients_name_and_falls_back_by_alias(full: str, variables: Variables) -> None:

@@ -15,6 +15,8 @@ NO_NAME = "is no name: up to 128 letters, digits and . _ : / @ + -, a letter or 
 NO_NUMBER = "is not a number that can be read: write it in decimal digits, or in quotes if it is text"
 NO_MAPPING = "must be a mapping of fields to values"
 NO_OUTPUT = "an embedding model writes no output: leave the field out"
+NO_ANSWER = "an embedding model answers nothing: leave the field out"
+NO_COLLECTION = "must be up to 63 of a-z, 0-9, _ and -, a letter or digit first"
 NO_ALIASES = "the wildcard matches every name and needs no aliases"
 RESERVED = "'other' is what metrics call the models of the wildcard: use another name"
 NO_URL = "must be an http(s) URL such as https://host/v1"
@@ -53,6 +55,12 @@ BROKEN_KEY = "the value of the environment variable 'BROKEN' has characters that
         ("512", "512\n    max_output_tokens: 5", 33, "models[2].max_output_tokens", NO_OUTPUT),
         ("      - name: vendor\n        base_url: https://vendor.example/v1", "      []", 41, "models[3].upstreams",
          "must hold at least one entry"),
+        ("512", "512\n    rag: {collection: x}", 33, "models[2].rag", NO_ANSWER),
+        ("300\n", "300\n    rag: {version: v4}\n", 27, "models[1].rag.collection", "is missing"),
+        ("300\n", "300\n    rag: {collection: My Docs}\n", 27, "models[1].rag.collection", NO_COLLECTION),
+        ("300\n", "300\n    rag: {collection: x, version: v5}\n", 27, "models[1].rag.version",
+         "must be 'v1', 'v2', 'v3' or 'v4'"),
+        ("300\n", "300\n    rag: {collection: x, top_k: 21}\n", 27, "models[1].rag.top_k", "must be 20 or less"),
         ("quick, ", "'*', ", 6, "models[0].aliases", f"'*' {NO_NAME}"),
         ("quick, ", "other, ", 6, "models[0].aliases", RESERVED),
         ('name: "*"', 'name: "*"\n    aliases: [x]', 36, "models[3].aliases", NO_ALIASES),
