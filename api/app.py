@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.bootstrap import Services, build
+from api.bootstrap import Services, build, rag_defaults
 from api.errors import ApiError, Internal, InvalidRequest, MethodNotAllowed, NotFound
 from api.middleware.access_log import AccessLogMiddleware, WriteEvent
 from api.middleware.body_limit import BodyLimitMiddleware
@@ -26,6 +26,8 @@ from api.routes.admin_cache import admin_cache_router
 from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
+from api.routes.rag import rag_router
+from api.routes.rag_access import CorpusAccess
 from api.routes.websocket import SocketLimits, WebSocketCompletions
 from api.settings import Settings
 
@@ -58,7 +60,7 @@ def create_app(
             Exception: _unhandled,
         },
     )
-    _add_routes(pages, services)
+    _add_routes(pages, settings, services)
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
@@ -71,12 +73,23 @@ def create_app(
     return RequestIdMiddleware(app)
 
 
-def _add_routes(pages: FastAPI, services: Services) -> None:
+def _add_routes(pages: FastAPI, settings: Settings, services: Services) -> None:
     pages.include_router(models_router(services.models, services.pipeline.keys))
+    pages.include_router(_rag_routes(settings, services))
     pages.include_router(operations_router(services.readiness, services.metrics))
     if services.cache_admin is not None:
         pages.include_router(admin_cache_router(services.cache_admin, services.metrics))
     describe_completions(pages)
+
+
+def _rag_routes(settings: Settings, services: Services) -> APIRouter:
+    access = CorpusAccess(
+        corpus=services.corpus,
+        keys=services.pipeline.keys,
+        admission=services.admission,
+        timeout_s=settings.upstream.request_timeout_s,
+    )
+    return rag_router(access, shared_uploads=settings.rag.rag_uploads_per_worker, defaults=rag_defaults(settings))
 
 
 def _sockets(settings: Settings, services: Services, write_event: WriteEvent | None) -> ASGIApp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Self
 
 from starlette.types import Receive
@@ -18,7 +19,7 @@ class ClientGone(Exception):
 class ClientConnection:
     """Watches for the client to go away, and then cancels the task that serves it.
 
-    Use as a context manager in that task; `read_body` starts the watch.
+    Use as a context manager in that task; the end of the body starts the watch.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -40,10 +41,25 @@ class ClientConnection:
         if message["type"] == "http.disconnect":
             self.gone = True
             raise ClientGone
-        serving = asyncio.current_task()
-        assert serving is not None  # noqa: S101 - this is a coroutine, so a task runs it
-        self._watch_begins = asyncio.get_running_loop().call_later(_WATCHED_AFTER_S, self._begin_watch, serving)
+        self._watch_soon()
         return body
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The body as it comes. Raises ClientGone."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.gone = True
+                raise ClientGone
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
+        self._watch_soon()
+
+    def _watch_soon(self) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None  # noqa: S101 - coroutines call this, so a task runs it
+        self._watch_begins = asyncio.get_running_loop().call_later(_WATCHED_AFTER_S, self._begin_watch, serving)
 
     def _begin_watch(self, serving: asyncio.Task[object]) -> None:
         self._watch = asyncio.create_task(self._cancel_when_gone(serving))

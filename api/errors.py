@@ -5,15 +5,16 @@ ApiError
 │   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
 │   ├── AdminDisabled 403       └── RejectedByEngine 4xx     ├── Overloaded 503
 │   ├── RagDisabled 403                                      │   ├── CacheUnavailable 503
-│   ├── UnknownModel 404                                     │   └── CorpusAway 503
-│   ├── UnknownTenant 404                                    └── UpstreamTimedOut 504
-│   ├── NotFound 404
+│   ├── UnknownModel 404                                     │   ├── CorpusAway 503
+│   ├── UnknownTenant 404                                    │   └── EmbedderAway 503
+│   ├── NotFound 404                                         └── UpstreamTimedOut 504
 │   ├── Conflict 409
 │   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
 │   ├── BodyTooLarge 413
 │   ├── UnsupportedMediaType 415
-│   └── TooManyRunning 429
+│   ├── TooManyRunning 429
+│   └── TooManyUploads 429
 """
 
 from __future__ import annotations
@@ -133,6 +134,11 @@ class TooManyRunning(InvalidRequest):
     code = "too_many_running"
 
 
+class TooManyUploads(InvalidRequest):
+    status = 429
+    code = "too_many_uploads"
+
+
 class Unauthenticated(ApiError):
     status = 401
     type = "invalid_request_error"
@@ -173,6 +179,10 @@ class CacheUnavailable(Overloaded):
 
 class CorpusAway(Overloaded):
     code = "corpus_unavailable"
+
+
+class EmbedderAway(Overloaded):
+    code = "embedder_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -28,7 +28,9 @@ from api.errors import (
     UpstreamFailed,
     UpstreamTimedOut,
 )
+from api.openapi_rag import describe_rag
 from api.routes.admin_access import ADMIN_PREFIX
+from api.schemas.corpus import ANSWERS, REQUESTS
 from api.schemas.parse import REQUEST_TYPES
 from api.websocket_protocol import WEBSOCKET_ENDPOINTS
 from serving.types import Endpoint
@@ -93,15 +95,16 @@ def describe_completions(app: FastAPI) -> None:
         if not page:
             page.update(described())
             schemas, components = msgspec.json.schema_components(
-                [*(REQUEST_TYPES[endpoint] for endpoint in Endpoint), ErrorBody],
+                [*(REQUEST_TYPES[endpoint] for endpoint in Endpoint), ErrorBody, *REQUESTS, *ANSWERS],
                 ref_template="#/components/schemas/{name}",
             )
             page.setdefault("components", {}).setdefault("schemas", {}).update(components)
             page["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            error = schemas[-1]
+            error = schemas[len(Endpoint)]
             for endpoint, schema in zip(Endpoint, schemas, strict=False):
                 page["paths"][f"/v1/{endpoint.value}"] = {"post": _operation(endpoint, schema, error)}
             _correct_pages(page, error)
+            describe_rag(page, error)
         return page
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the page

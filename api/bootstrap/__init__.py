@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
-from api.bootstrap.corpus import Corpus, CorpusServices, corpus_services
+from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
@@ -22,6 +22,7 @@ from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.models import ModelListing
+from api.routes.rag_access import Corpus
 from api.sessions.off import MemoryOff
 from api.settings import Settings, UpstreamSettings
 from api.stages.account import Accounting
@@ -114,7 +115,7 @@ def build(settings: Settings) -> Services:
     return Services(
         pipeline=Pipeline(
             keys=_keys(settings),
-            reader=Reader(catalogue, rag=_rag_defaults(settings)),
+            reader=Reader(catalogue, rag=rag_defaults(settings)),
             admission=admission,
             accounting=accounting,
             memory=MemoryOff(),
@@ -138,7 +139,7 @@ def build(settings: Settings) -> Services:
     )
 
 
-def _rag_defaults(settings: Settings) -> RagDefaults:
+def rag_defaults(settings: Settings) -> RagDefaults:
     rag = settings.rag
     return RagDefaults(version=rag.rag_default_version, top_k=rag.rag_top_k, context_tokens=rag.rag_context_tokens)
 

@@ -6,22 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from api.cache.base import CorpusAnswers
 from api.grounding.base import Grounding
 from api.grounding.off import GroundingOff
 from api.readiness import Dependency
-from rag.base import CorpusStore, Ingestion, Retriever
-
-
-@dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """What the routes of documents need."""
-
-    store: CorpusStore
-    ingestion: Ingestion
-    retriever: Retriever
-    answers: CorpusAnswers
-    """To be told when documents have come or gone."""
+from api.routes.rag_access import Corpus
 
 
 @dataclass(frozen=True, kw_only=True)

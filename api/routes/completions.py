@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.answer_headers import answer_headers
 from api.call import Call
 from api.connection import ClientConnection, ClientGone
-from api.errors import ApiError, Overloaded, UnsupportedMediaType, as_api_error
+from api.errors import ApiError, Overloaded, as_api_error
+from api.middleware.content_type import JSON, check_content_type
 from api.middleware.headers import single_header
 from api.pipeline import Pipeline
 from api.respond import send_error, send_json
@@ -28,7 +29,6 @@ from serving.types import Endpoint, Reply, StreamReply, WholeReply
 
 logger = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-_JSON = {"", "application/json"}
 # A client that has stopped reading must not keep its connection's task alive for an error that it will not see.
 _LAST_WORDS_S = 2.0
 
@@ -74,7 +74,7 @@ class CompletionEndpoint:
         try:
             with Deadline(asyncio.get_running_loop().time() + self._timeout_s):
                 call.token = bearer_token(single_header(scope, b"authorization"))
-                _check_content_type(scope)
+                check_content_type(scope, JSON)
                 reply = await self._pipeline.serve(call)
                 await response.write(reply)
         except asyncio.CancelledError:
@@ -116,14 +116,6 @@ class _Response:
             limits = [] if self._call.limits is None or error.status == 429 else wire_headers(self._call.limits)
             error.headers = [*error.headers, *limits]
             await send_error(self._send, error)
-
-
-def _check_content_type(scope: Scope) -> None:
-    content_type = single_header(scope, b"content-type") or ""
-    if content_type.partition(";")[0].strip().lower() not in _JSON:
-        raise UnsupportedMediaType("the body must be application/json", param="Content-Type")
-    if single_header(scope, b"content-encoding") not in (None, "identity"):
-        raise UnsupportedMediaType("a compressed body is not accepted", param="Content-Encoding")
 
 
 def _end_cancellation() -> None:

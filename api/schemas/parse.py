@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -14,12 +14,14 @@ from api.schemas.embeddings import EmbeddingRequest
 from api.schemas.sampling import StreamOptions
 from serving.types import Endpoint, Json
 
+_T = TypeVar("_T")
 _decode = msgspec.json.Decoder().decode
 # msgspec ends its messages with where it was: "... - at `$.messages[0].role`".
 _LOCATION = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _FIELD = re.compile(r"`(\w+)`")
 # A client's own word, so anything, and as long as it likes.
-_UNKNOWN = re.compile(r"`(.{0,100})", re.DOTALL)
+_UNKNOWN = re.compile(r"`(.*)`", re.DOTALL)
+_MAX_NAME_CHARS = 100
 
 
 class CompletionLike(Protocol):
@@ -71,16 +73,21 @@ def parse_json(raw: bytes) -> Json:
 
 def check_request(endpoint: Endpoint, body: Json) -> CompletionLike:
     """`body` as the endpoint's request. Raises InvalidRequest that names the parameter."""
-    try:
-        request: CompletionLike = msgspec.convert(body, REQUEST_TYPES[endpoint])
-    except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
-    except RecursionError as error:
-        raise InvalidRequest("the body is nested too deeply", code="invalid_json", param="body") from error
+    request: CompletionLike = converted(body, REQUEST_TYPES[endpoint])
     if (problem := request.problem()) is not None:
         param, message = problem
         raise InvalidRequest(message, param=param, code="invalid_value")
     return request
+
+
+def converted(body: Json, kind: type[_T]) -> _T:
+    """`body` as `kind`, a struct. Raises InvalidRequest that names the parameter."""
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from error
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply", code="invalid_json", param="body") from error
 
 
 def _invalid(message: str) -> InvalidRequest:
@@ -93,7 +100,7 @@ def _invalid(message: str) -> InvalidRequest:
         return InvalidRequest(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
     if text.startswith("Object contains unknown field"):
         field = _UNKNOWN.search(text)
-        param = ".".join(filter(None, (path, field.group(1).removesuffix("`") if field else "")))
+        param = ".".join(filter(None, (path, field.group(1)[:_MAX_NAME_CHARS] if field else "")))
         return InvalidRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
     return InvalidRequest(f"Invalid value for '{path}': {_lowered(text)}.", param=path or "body", code="invalid_value")
 

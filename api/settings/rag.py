@@ -29,3 +29,5 @@ class RagSettings(Group):
     """Seconds Postgres may take for each step of storing a document."""
     rag_hnsw_ef_search: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many passages a walk of the vector graph keeps in view: more finds more of the nearest, later."""
+    rag_uploads_per_worker: Positive = 4
+    """Documents one worker stores at a time; beyond that each tenant has one, and more get 429."""

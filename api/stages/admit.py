@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.call import Call
+from api.call import Call, Caller
 from api.errors import Overloaded, RateLimited
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, RateLimiter, Reservation
@@ -37,8 +37,16 @@ class Admission:
         decision = await self._limiter.reserve(call.caller.key_id, call.caller.quota, call.reserved_tokens)
         call.limits = decision
         if decision.reservation is None:
-            raise self._refused(call, decision)
+            raise self._refused(call.caller, call.reserved_tokens, decision)
         held.callback(self._settle, call, decision.reservation)
+
+    async def spend(self, caller: Caller, tokens: int) -> LimitDecision:
+        """Spend a request and these tokens, for what no engine has a part in. Raises RateLimited."""
+        decision = await self._limiter.reserve(caller.key_id, caller.quota, tokens)
+        if decision.reservation is None:
+            raise self._refused(caller, tokens, decision)
+        self._limiter.settle(decision.reservation, tokens)
+        return decision
 
     def _leave(self) -> None:
         self._in_flight -= 1
@@ -48,13 +56,13 @@ class Admission:
         usage = call.billed_usage()
         self._limiter.settle(reservation, 0 if usage is None else usage.total_tokens)
 
-    def _refused(self, call: Call, decision: LimitDecision) -> RateLimited:
+    def _refused(self, caller: Caller, tokens: int, decision: LimitDecision) -> RateLimited:
         limit = decision.refused_by or "requests"
-        self._metrics.rate_limited.labels(call.caller.tenant, limit).inc()
+        self._metrics.rate_limited.labels(caller.tenant, limit).inc()
         headers = wire_headers(decision)
         if decision.impossible:
             message = (
-                f"Request too large: it may use {call.reserved_tokens} tokens, "
+                f"Request too large: it may use {tokens} tokens, "
                 f"and the limit is {decision.limit_tokens} tokens per minute."
             )
             return RateLimited(message, limit=limit, headers=[*headers, (b"x-should-retry", b"false")])

@@ -22,17 +22,25 @@ from tests.acceptance.gateway.processes import KEY, Gateway
 
 EXAMPLES = 100
 OPERATIONS = {
+    ("DELETE", "/v1/rag/collections/{name}"),
+    ("DELETE", "/v1/rag/documents/{document_id}"),
     ("GET", "/admin/v1/cache/stats"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/readyz"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
+    ("GET", "/v1/rag/collections"),
+    ("GET", "/v1/rag/collections/{name}"),
+    ("GET", "/v1/rag/documents"),
+    ("GET", "/v1/rag/documents/{document_id}"),
     ("POST", "/admin/v1/cache/explain"),
     ("POST", "/admin/v1/cache/purge"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/embeddings"),
+    ("POST", "/v1/rag/documents"),
+    ("POST", "/v1/rag/query"),
 }
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
