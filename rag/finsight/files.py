@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from rag.finsight.deck import load_deck
+from rag.finsight.followups import followups
 from rag.finsight.ledger import build
+from rag.finsight.manifest import manifest
 from rag.finsight.questions import questions
 from rag.finsight.reports import corpus
+from rag.finsight.seed import seed_passages
 
 DATA = Path(__file__).parent / "data"
 
@@ -18,10 +24,17 @@ DATA = Path(__file__).parent / "data"
 def generate() -> dict[str, bytes]:
     """Every file by its path below the data folder, the manifest last."""
     ledger = build()
-    found = {f"corpus/{document.name}": document.text.encode() for document in corpus(ledger)}
-    asked = questions(ledger)
-    found["qa.csv"] = _csv([asdict(question.row) for question in asked])
-    return found
+    files = {f"corpus/{document.name}": document.text.encode() for document in corpus(ledger)}
+    files["qa.csv"] = _csv([asdict(question.row) for question in questions(ledger)])
+    files["pgvector_seed.csv"] = _csv(seed_passages(ledger))
+    files["load_deck.jsonl"] = _jsonl(load_deck(ledger))
+    files["followups.jsonl"] = _jsonl(followups(ledger))
+    files["manifest.json"] = manifest(files)
+    return files
+
+
+def _jsonl(records: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records).encode()
 
 
 def _csv(rows: Sequence[dict[str, str]]) -> bytes:

@@ -11,7 +11,7 @@ from rag.finsight.ledger import SEED, Ledger
 from rag.finsight.metrics import Metric, View, is_stated, metrics_of
 from rag.finsight.periods import QUARTERS, YEARS, Period
 from rag.finsight.reports import document_name
-from rag.finsight.wordings import Wording, word
+from rag.finsight.wordings import Wording, choose, word
 
 COUNTS = {
     "statement": 60,
@@ -105,16 +105,20 @@ def questions(ledger: Ledger, seed: int = SEED) -> list[Question]:
     chosen: list[Question] = []
     asked: set[str] = set()
     for kind, count in COUNTS.items():
-        for fact in _spread([fact for fact in everything if fact.kind == kind], count, draw):
-            wording = word(draw, fact.company, fact.metric, fact.period)
+        for fact in spread([fact for fact in everything if fact.kind == kind], count, draw):
+            wording = _word(draw, fact)
             while wording.question in asked:
-                wording = word(draw, fact.company, fact.metric, fact.period)
+                wording = _word(draw, fact)
             asked.add(wording.question)
             chosen.append(Question(fact, wording, _row(f"q{len(chosen) + 1:03}", fact, wording)))
     return chosen
 
 
-def _spread(candidates: list[Fact], count: int, draw: random.Random) -> list[Fact]:
+def _word(draw: random.Random, fact: Fact) -> Wording:
+    return word(choose(draw, fact.company, fact.metric, fact.period), fact.company, fact.metric, fact.period)
+
+
+def spread(candidates: list[Fact], count: int, draw: random.Random) -> list[Fact]:
     """`count` of them, the least used company, metric and period next, chance among equals."""
     draw.shuffle(candidates)
     taken: list[Fact] = []

@@ -112,6 +112,8 @@ _SEGMENT = (
     "How much revenue came from {topic} at {company} in {period}?",
     "How much revenue did the {topic} segment of {company} make in {period}?",
 )
+# "How did they do on revenue", but "on the bottom line".
+_WITH_ARTICLE = (" line", " position", "dividend")
 _FISCAL_QUARTERS = (
     "Q{quarter} {year}",
     "Q{quarter} {year}",
@@ -124,7 +126,20 @@ _FISCAL_QUARTERS = (
 )
 _QUARTERS = (*_FISCAL_QUARTERS, "the {ordinal} quarter of {year}", "Q{quarter}'{short}", "{year} Q{quarter}")
 _YEARS = ("fiscal {year}", "FY{year}", "FY{short}", "fiscal year {year}", "the full year {year}")
-_ORDINALS = ("first", "second", "third", "fourth")
+ORDINALS = ("first", "second", "third", "fourth")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A way to ask that still has places for what is asked: `sentence` and `when` are templates."""
+
+    sentence: str
+    name: str
+    """What the metric is called."""
+    has_synonym: bool
+    called: str
+    """The attribute of a company that it is called by."""
+    when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,46 +151,54 @@ class Wording:
     has_synonym: bool
 
 
-def word(draw: random.Random, company: Company, metric: Metric, period: Period) -> Wording:
+def choose(draw: random.Random, company: Company, metric: Metric, period: Period) -> Phrase:
     """One of the many ways to ask for this figure."""
-    asked_of = draw.choice((company.name, company.name, company.short_name, company.ticker))
-    when = period_wording(draw, company, period)
+    called = draw.choice(("name", "name", "short_name", "ticker"))
+    when = draw.choice(_forms(company, period))
     own = _SEGMENT if metric.kind == "segment" else _OF_METRIC.get(metric.key, ())
     # One question in three is in words of its own, and half of the others call the metric by a synonym, if there are.
     if own and draw.randrange(3) == 0:
-        sentence, name, has_synonym = draw.choice(own), metric.name, False
-    else:
-        of_kind = _OF_KIND[metric.kind]
-        sentence = draw.choice(of_kind if metric.kind == "guidance" else (*_SENTENCES, *of_kind))
-        synonyms = _SYNONYMS.get(metric.key, ())
-        has_synonym = bool(synonyms) and draw.randrange(2) == 0
-        name = draw.choice(synonyms if has_synonym else (metric.name, *_OTHER_NAMES.get(metric.key, ())))
-    return Wording(
-        question=_fill(sentence, name, asked_of, when),
-        standard=_fill(sentence, metric.name, asked_of, period.label),
-        has_synonym=has_synonym,
-    )
+        return Phrase(draw.choice(own), metric.name, has_synonym=False, called=called, when=when)
+    of_kind = _OF_KIND[metric.kind]
+    sentence = draw.choice(of_kind if metric.kind == "guidance" else (*_SENTENCES, *of_kind))
+    synonyms = _SYNONYMS.get(metric.key, ())
+    has_synonym = bool(synonyms) and draw.randrange(2) == 0
+    name = draw.choice(synonyms if has_synonym else (metric.name, *_OTHER_NAMES.get(metric.key, ())))
+    return Phrase(sentence, name, has_synonym=has_synonym, called=called, when=when)
 
 
-def period_wording(draw: random.Random, company: Company, period: Period) -> str:
-    """As the reports say it or with a mark for fiscal where fiscal quarters are not the calendar's."""
-    forms: tuple[str, ...]
-    if not period.quarter:
-        forms = _YEARS
-    elif company.year_ends_in == 12:
-        forms = _QUARTERS
-    else:
-        forms = _FISCAL_QUARTERS
-    return draw.choice(forms).format(
+def word(phrase: Phrase, company: Company, metric: Metric, period: Period) -> Wording:
+    """The phrase with this company, metric and period in its places."""
+    asked_of: str = getattr(company, phrase.called)
+    when = phrase.when.format(
         quarter=period.quarter,
-        ordinal=_ORDINALS[period.quarter - 1],
+        ordinal=ORDINALS[period.quarter - 1],
         year=period.year,
         short=period.year % 100,
     )
+    return Wording(
+        question=_fill(phrase.sentence, phrase.name, asked_of, when),
+        standard=_fill(phrase.sentence, metric.name, asked_of, period.label),
+        has_synonym=phrase.has_synonym,
+    )
+
+
+def plain_question(company: Company, metric: Metric, period: Period) -> str:
+    """In standard terms, and complete in itself."""
+    return _fill(_SENTENCES[0], metric.name, company.name, period.label)
+
+
+def _forms(company: Company, period: Period) -> tuple[str, ...]:
+    """As the reports say it or with a mark for fiscal where fiscal quarters are not the calendar's."""
+    if not period.quarter:
+        return _YEARS
+    return _QUARTERS if company.year_ends_in == 12 else _FISCAL_QUARTERS
 
 
 def _fill(sentence: str, name: str, company: str, period: str) -> str:
     plural = _is_plural(name)
+    if name.endswith(_WITH_ARTICLE):
+        sentence = re.sub(r"\b(on|me) \{metric\}", r"\1 the {metric}", sentence)
     return sentence.format(
         metric=name,
         topic=name.removesuffix(" expense").removesuffix(" segment revenue"),

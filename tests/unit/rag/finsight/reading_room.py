@@ -7,7 +7,7 @@ import re
 from rag.finsight.companies import COMPANIES, Company
 from rag.finsight.ledger import build
 from rag.finsight.periods import Period
-from rag.finsight.questions import Fact, Question, questions
+from rag.finsight.questions import Fact, questions
 from rag.finsight.reports import corpus, document_name
 
 LEDGER = build()
@@ -77,5 +77,5 @@ def prompt(question: str, sections: list[Section]) -> str:
     return "Context:\n" + "\n".join(quoted) + f"\n\nQuestion: {question}"
 
 
-def gold_label(question: Question, sections: list[Section]) -> str:
-    return str(next(number for number, section in enumerate(sections, 1) if question.fact.evidence in section[2]))
+def gold_label(fact: Fact, sections: list[Section]) -> str:
+    return str(next(number for number, section in enumerate(sections, 1) if fact.evidence in section[2]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -44,6 +47,31 @@ def test_check_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
     assert main(["--folder", str(tmp_path)]) == 0
     assert main(["--folder", str(tmp_path), "--check"]) == 0
+
+
+def test_the_manifest_has_the_checksum_of_every_file() -> None:
+    manifest = json.loads((DATA / "manifest.json").read_text("utf-8"))
+    described = manifest["files"]
+    present = {path.relative_to(DATA).as_posix() for path in DATA.rglob("*") if path.is_file()}
+    assert described.keys() == present - {"manifest.json"}
+    for name, entry in described.items():
+        content = (DATA / name).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+        assert entry["bytes"] == len(content)
+    assert manifest["generator"]["seed"] == 42
+    assert "fictional" in manifest["provenance"]
+    assert manifest["licence"]
+    assert "half away from zero" in manifest["rounding_rule"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("qa.csv", 200), ("pgvector_seed.csv", 100), ("load_deck.jsonl", 50), ("followups.jsonl", 40)],
+)
+def test_the_manifest_counts_rows(name: str, rows: int) -> None:
+    text = (DATA / name).read_text("utf-8")
+    read = list(csv.DictReader(text.splitlines())) if name.endswith("csv") else text.splitlines()
+    assert json.loads((DATA / "manifest.json").read_text("utf-8"))["files"][name]["rows"] == len(read) == rows
 
 
 def test_there_are_eight_quarters_two_years_and_a_profile_of_each_company() -> None:

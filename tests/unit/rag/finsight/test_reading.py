@@ -45,4 +45,4 @@ def test_the_user_s_own_words_find_it_too(question: Question) -> None:
 def test_a_whole_prompt_is_answered_with_the_figure_and_its_passage(question: Question) -> None:
     sections = reading_list(question.fact)
     said = answer([Turn("user", prompt(question.row.standard_question, sections))])
-    assert said == f"{question.row.evidence} [{gold_label(question, sections)}]"
+    assert said == f"{question.row.evidence} [{gold_label(question.fact, sections)}]"
