@@ -129,6 +129,9 @@ class StandaloneQuestion:
     """The same in standard terms, for its vector."""
     words: tuple[str, ...]
     """What documents that answer it contain, the most telling first."""
+    complete: bool = True
+    """Whether `text` says all that it asks. "Why?" does not: what it means only its conversation tells, so that no
+    other one may be given its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "observability": (),
     "resilience": (),
     "serving": ("resilience", "observability"),
-    "rag": ("serving.base", "serving.types", "serving.embedders.base", "observability"),
+    "rag": (
+        "serving.base",
+        "serving.types",
+        "serving.embedders.base",
+        "serving.catalogue.yaml_document",  # the one reader of YAML that knows its lines
+        "observability",
+    ),
     "api": ("serving", "rag", "resilience", "observability"),
     "chaos": (),
     "bench": ("scripts.embedded",),  # starts Redis and Postgres; what is measured is reached over HTTP alone

@@ -1,0 +1,127 @@
+"""Follow-ups that are whole sentences: what they leave to the earlier question, and what of it can be filled in."""
+
+from __future__ import annotations
+
+import re
+
+from rag.language.names import possessive
+from rag.language.words import ASKING_WORDS, STOP_WORDS, tokens_of
+from rag.rewriting.merging import Edit, Unclear, applied, owner, written
+from rag.rewriting.question import Question, with_years
+from rag.rewriting.relative_periods import relative_periods_in
+
+_OWNED = re.compile(r"\b(?:its|their|his|her)\b(?=\s+\w)", re.IGNORECASE)
+_SAID_AGAIN = re.compile(
+    r"\b(?:that|this|the same|said) (?:company|firm|business|group|manufacturer|product|device|model|medicine|drug"
+    r"|country)\b",
+    re.IGNORECASE,
+)
+_REPORTING = (
+    r"(?:report|earn|spend|make|generate|pay|employ|post|owe|invest|buy|repurchase|own|sell|guide|expect|hold|record|book|declare"
+    r"|have|achieve)"
+)
+_SUBJECT = re.compile(
+    rf"\b(?:did|does|do|has|had|have|will) (?P<who>it|they)\b(?=(?: also)? {_REPORTING}\b)", re.IGNORECASE
+)
+_REFERENCES = re.compile(
+    r"\b(?:it|its|they|them|their|theirs|he|she|him|his|her|that|those|these"
+    r"|this(?! (?:year|month|week|quarter|morning))|ones?|former|latter"
+    r"|such|there(?! (?:is|are|was|were|a|an|any)\b))\b",
+    re.IGNORECASE,
+)
+# "Is it possible to …", "How long does it take to …", "are there", "that one": it stands for nothing before.
+_EMPTY = re.compile(
+    r"\b(?:is|was|would|will) it (?:be )?(?:possible|true|necessary|allowed|permitted|ok|okay|required|mandatory|legal"
+    r"|worth|better|normal|common|important|compulsory|likely|too late|safe to|a good idea)\b"
+    r"|\b(?:does|will|would|did) it (?:usually )?(?:take|cost|matter)\b(?= (?:to|for|if|when|whether)\b|\?|$)"
+    r"|\bit is (?:possible|true|necessary)\b",
+    re.IGNORECASE,
+)
+_ABOUT_A_WORD = re.compile(
+    r"\b(?:define|meaning of|what (?:is|are) (?!the\b)|what does .* mean|stands? for|definition|difference between"
+    r"|calculated|how (?:is|are|do (?:i|we|you)))\b",
+    re.IGNORECASE,
+)
+
+
+def filled_in(question: Question, earlier: Question) -> tuple[str | None, bool]:
+    """The clause with names and periods for what points back to them, or None, and whether nothing is left open."""
+    edits = _names(question, earlier) + _periods(question, earlier)
+    text = applied(question.text, edits) if edits else question.text
+    if text is None:
+        return None, False
+    if edits:
+        text = _with_year(text, question, earlier, edits)
+    return (text if edits else None), not points_back(text)
+
+
+def leaves_a_figure_open(question: Question, earlier: Question) -> bool:
+    """`What is the operating margin?` asks for that of the one who was spoken of; `What is EBITDA?` is complete."""
+    figures = any(not figure.loose or question.periods for figure in question.figures)
+    asks = figures and not question.names and bool(earlier.names and earlier.figures)
+    return asks and _ABOUT_A_WORD.search(question.text) is None
+
+
+def _names(question: Question, earlier: Question) -> list[Edit]:
+    text = question.text
+    try:
+        group = owner(earlier)
+    except Unclear:
+        return []
+    name = earlier.text[group.start : group.end]
+    edits = []
+    owned = _OWNED.search(text)
+    if owned is not None and not _spoken_of(question, owned.start()):
+        edits.append(Edit(*owned.span(), possessive(name)))
+    edits += [Edit(*match.span(), name) for match in _SAID_AGAIN.finditer(text)]
+    if earlier.figures:
+        edits += [Edit(*match.span("who"), name) for match in _SUBJECT.finditer(text)]
+    return edits
+
+
+def _periods(question: Question, earlier: Question) -> list[Edit]:
+    if question.periods or len(earlier.periods) != 1:
+        return []
+    [anchor] = earlier.periods
+    edits = []
+    for relative in relative_periods_in(question.text):
+        period = relative.from_period(with_years([anchor])[0])
+        if period is not None:
+            edits.append(Edit(relative.start, relative.end, written(anchor, period)))
+    return edits
+
+
+def _with_year(text: str, question: Question, earlier: Question, edits: list[Edit]) -> str:
+    """A quarter alone is of the year that was spoken of."""
+    years = {period.year for period in with_years(earlier.periods)}
+    if len(years) != 1 or len(question.periods) != 1:
+        return text
+    [span] = question.periods
+    [year] = years
+    if span.period.year is not None or year is None:
+        return text
+    fiscal = any(other.fiscal for other in earlier.periods)
+    whole = Edit(span.start, span.end, written(span._replace(fiscal=fiscal), span.period._replace(year=year)))
+    return applied(question.text, [*edits, whole]) or text
+
+
+def _spoken_of(question: Question, before: int) -> bool:
+    """Whether the question itself names something that a pronoun at this place can stand for."""
+    known = [(span.start, span.end) for spans in (question.figures, question.periods) for span in spans]
+    return any(
+        token.end <= before
+        and token.lower not in STOP_WORDS
+        and token.lower not in ASKING_WORDS
+        and not any(start <= token.start < end for start, end in known)
+        for token in tokens_of(question.text)
+    )
+
+
+def points_back(text: str) -> bool:
+    """Whether a pronoun stands for something that the text itself does not name before it."""
+    bare = _EMPTY.sub(" ", text)
+    for match in _REFERENCES.finditer(bare):
+        before = [token for token in tokens_of(bare[: match.start()]) if token.lower not in STOP_WORDS]
+        if not any(token.lower not in ASKING_WORDS for token in before):
+            return True
+    return False
