@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rag.finsight.__main__ import main
-from rag.finsight.companies import COMPANIES
-from rag.finsight.files import DATA, differences, generate
+from rag.finsight.companies import COMPANIES, Company
+from rag.finsight.files import DATA, differences, generate, write
 
 FILES = generate()
 REPORTS = {name: content.decode() for name, content in FILES.items() if name.startswith("corpus/")}
@@ -33,7 +33,7 @@ def test_generating_again_in_another_process_gives_the_same_bytes(tmp_path: Path
 
 
 def test_check_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--folder", str(tmp_path)]) == 0
+    write(FILES, tmp_path)
     assert main(["--folder", str(tmp_path), "--check"]) == 0
     (tmp_path / "qa.csv").write_bytes(FILES["qa.csv"].replace(b"$", b"\xc2\xa3", 1))
     (tmp_path / "corpus" / "aldermoor-robotics-profile.md").unlink()
@@ -45,8 +45,8 @@ def test_check_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "corpus/aldermoor-robotics-profile.md: missing",
         "qa.csv: differs",
     ]
-    assert main(["--folder", str(tmp_path)]) == 0
-    assert main(["--folder", str(tmp_path), "--check"]) == 0
+    write(FILES, tmp_path)
+    assert differences(FILES, tmp_path) == []
 
 
 def test_the_manifest_has_the_checksum_of_every_file() -> None:
@@ -83,27 +83,33 @@ def test_there_are_eight_quarters_two_years_and_a_profile_of_each_company() -> N
     assert len(REPORTS) == 110
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_every_section_is_short_and_names_its_company_and_period(name: str) -> None:
-    company = next(company for company in COMPANIES if name.startswith(f"corpus/{company.slug}-"))
-    title = REPORTS[name].splitlines()[0]
-    subject = title.partition(": ")[2]
-    assert company.label in subject
-    for section in re.split(r"\n(?=## )", REPORTS[name]):
-        assert section.splitlines()[0].endswith(f": {subject}")
-        assert tokens(section) <= 185, section.splitlines()[0]
+@pytest.mark.parametrize("company", COMPANIES, ids=lambda company: company.ticker)
+def test_every_section_is_short_and_names_its_company_and_period(company: Company) -> None:
+    for report in reports_of(company):
+        subject = report.splitlines()[0].partition(": ")[2]
+        assert company.label in subject
+        for section in re.split(r"\n(?=## )", report):
+            assert section.splitlines()[0].endswith(f": {subject}")
+            assert tokens(section) <= 185, section.splitlines()[0]
 
 
-@pytest.mark.parametrize("name", [name for name in REPORTS if not name.endswith("profile.md")])
-def test_every_sentence_below_a_heading_stands_on_its_own(name: str) -> None:
-    company = next(company for company in COMPANIES if name.startswith(f"corpus/{company.slug}-"))
-    period = REPORTS[name].splitlines()[0].rpartition(", ")[2]
-    for section in re.split(r"\n(?=## )", REPORTS[name])[1:]:
-        text = section.split("\n\n", 1)[1].strip()
-        if not text.startswith("|"):
-            for sentence in re.split(r"(?<=[a-z\d%]\.) ", text):
+@pytest.mark.parametrize("company", COMPANIES, ids=lambda company: company.ticker)
+def test_every_sentence_below_a_heading_stands_on_its_own(company: Company) -> None:
+    for report in reports_of(company):
+        if report.startswith("# Company profile"):
+            continue
+        period = report.splitlines()[0].rpartition(", ")[2]
+        for section in re.split(r"\n(?=## )", report)[1:]:
+            text = section.split("\n\n", 1)[1].strip()
+            for sentence in [] if text.startswith("|") else re.split(r"(?<=[a-z\d%]\.) ", text):
                 assert company.label in sentence
                 assert period in sentence or "In its guidance" in sentence
+
+
+def reports_of(company: Company) -> list[str]:
+    found = [text for name, text in REPORTS.items() if name.startswith(f"corpus/{company.slug}-")]
+    assert len(found) == 11
+    return found
 
 
 def tokens(text: str) -> int:
