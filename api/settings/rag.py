@@ -23,6 +23,20 @@ class RagSettings(Group):
     """Tokens that passages may take of a prompt."""
     rag_max_chunks_per_document: Positive = 20_000
     """Passages one document may have; a longer one is refused."""
+    rag_chunk_tokens: Annotated[int, Field(ge=64, le=4096)] = 200
+    """Tokens of a passage with its title and headings, by an estimate; the built-in embedder reads 256."""
+    rag_max_pages: Positive = 5000
+    """Pages that a PDF may have."""
+    rag_parse_timeout_s: Seconds = 60.0
+    """Seconds the process that reads a document may take, and that a document waits for one."""
+    rag_parse_memory_bytes: Annotated[int, Field(ge=200_000_000)] = 1_000_000_000
+    """Address space of the process that reads a document."""
+    rag_parse_processes: Positive = 2
+    """Documents that a worker reads at once, each in a process of its own."""
+    rag_ingest_batch: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Passages of a document that are embedded, and stored, at once."""
+    rag_ingest_embed_timeout_s: Seconds = 60.0
+    """Seconds the embedder may take for such a batch, which gives way to questions."""
     rag_search_timeout_s: Seconds = 0.5
     """Seconds Postgres may take to find passages, or for anything else but storing."""
     rag_write_timeout_s: Seconds = 30.0
