@@ -33,6 +33,23 @@ class Database(Protocol):
         ...
 
 
+class PatientConnection(Protocol):
+    """A connection to Postgres of one caller alone, for work of many steps."""
+
+    @property
+    def psycopg(self) -> psycopg.AsyncConnection:
+        """For the coroutine that `run` is given."""
+        ...
+
+    async def run(self, work: Coroutine[Any, Any, _T], *, timeout_s: float) -> _T:
+        """What `work` returns. Raises what it raises, or TimeoutError; after that or a cancellation it is closed."""
+        ...
+
+    async def close(self) -> None:
+        """Without waiting for the server, which rolls back what was not committed."""
+        ...
+
+
 class DocumentReader(Protocol):
     async def read(self, data: bytes, *, filename: str, media_type: str | None) -> ReadDocument:
         """A document's text in pieces. `media_type`: None: by its name and its bytes.
@@ -63,7 +80,7 @@ class CorpusStore(Protocol):
     async def collections(self, tenant: str) -> list[Collection]: ...
 
     async def delete_collection(self, tenant: str, name: str) -> None:
-        """With all of its documents. Raises UnknownCollection."""
+        """With all of its documents. Raises UnknownCollection, and DocumentInProgress while one is being stored."""
         ...
 
     async def existing(self, tenant: str, collection: str, content_hash: str) -> Document | None:
@@ -76,8 +93,10 @@ class CorpusStore(Protocol):
         """Stores a document, and makes the collection if there is none.
 
         When the block ends well the document is there, all of it, and the collection's version is a new one; when it
-        does not, nothing was changed. Raises DocumentInProgress and EmbedderMismatch on the way in. A document with
-        the same filename but other bytes is a document of its own.
+        does not, nothing was changed. Raises DocumentInProgress and EmbedderMismatch on the way in, the first also if
+        the document has been stored since `existing` was asked. A document with the same filename but other bytes is a
+        document of its own. After CorpusUnavailable on the way out it may be there all the same: storing it again
+        tells.
         """
         ...
 

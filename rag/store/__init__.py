@@ -1,0 +1,1 @@
+"""A corpus in Postgres with pgvector: what is stored, who may see it, and how it is found."""
