@@ -9,11 +9,15 @@ from serving.types import Reply
 
 
 def answer_headers(call: Call, reply: Reply) -> Headers:
-    """The key's limits, who answered, and where there is a cache what it had."""
+    """The key's limits, who answered, where there is a cache what it had, and what became of a session."""
     headers: Headers = [] if call.limits is None else wire_headers(call.limits)
     headers.append((b"x-served-by", reply.upstream.encode("latin-1", "replace")))
     if call.cache_status is not None:
         headers.append((b"x-cache", call.cache_status.value.encode()))
     if call.cache_age_s is not None:
         headers.append((b"age", str(int(call.cache_age_s)).encode()))
+    if call.session_state is not None:
+        headers.append((b"x-session", call.session_state.value.encode()))
+    if call.session_id is not None:
+        headers.append((b"x-session-id", call.session_id.encode()))
     return headers

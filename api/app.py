@@ -28,6 +28,7 @@ from api.routes.models import models_router
 from api.routes.operations import operations_router
 from api.routes.rag import rag_router
 from api.routes.rag_access import CorpusAccess
+from api.routes.sessions import sessions_router
 from api.routes.websocket import SocketLimits, WebSocketCompletions
 from api.settings import Settings
 
@@ -77,6 +78,9 @@ def _add_routes(pages: FastAPI, settings: Settings, services: Services) -> None:
     pages.include_router(models_router(services.models, services.pipeline.keys))
     pages.include_router(_rag_routes(settings, services))
     pages.include_router(operations_router(services.readiness, services.metrics))
+    pages.include_router(
+        sessions_router(services.sessions.access, keys=services.pipeline.keys, admission=services.admission)
+    )
     if services.cache_admin is not None:
         pages.include_router(admin_cache_router(services.cache_admin, services.metrics))
     describe_completions(pages)

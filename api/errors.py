@@ -5,8 +5,9 @@ ApiError
 │   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
 │   ├── AdminDisabled 403       └── RejectedByEngine 4xx     ├── Overloaded 503
 │   ├── RagDisabled 403                                      │   ├── CacheUnavailable 503
-│   ├── UnknownModel 404                                     │   ├── CorpusAway 503
-│   ├── UnknownTenant 404                                    │   └── EmbedderAway 503
+│   ├── SessionsDisabled 403                                 │   ├── CorpusAway 503
+│   ├── UnknownModel 404                                     │   ├── EmbedderAway 503
+│   ├── UnknownTenant 404                                    │   └── SessionsAway 503
 │   ├── NotFound 404                                         └── UpstreamTimedOut 504
 │   ├── Conflict 409
 │   ├── MethodNotAllowed 405
@@ -87,6 +88,11 @@ class AdminDisabled(InvalidRequest):
 class RagDisabled(InvalidRequest):
     status = 403
     code = "rag_disabled"
+
+
+class SessionsDisabled(InvalidRequest):
+    status = 403
+    code = "sessions_disabled"
 
 
 class UnknownModel(InvalidRequest):
@@ -183,6 +189,10 @@ class CorpusAway(Overloaded):
 
 class EmbedderAway(Overloaded):
     code = "embedder_unavailable"
+
+
+class SessionsAway(Overloaded):
+    code = "sessions_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -18,9 +18,12 @@ from api.errors import (
     Conflict,
     Internal,
     InvalidRequest,
+    NotFound,
     Overloaded,
     RagDisabled,
     RateLimited,
+    SessionsAway,
+    SessionsDisabled,
     Unauthenticated,
     UnknownModel,
     UnknownTenant,
@@ -57,6 +60,11 @@ _ERRORS: dict[type[ApiError], str] = {
     UpstreamTimedOut: "The engine took too long",
 }
 _MODEL_ERRORS = {InvalidRequest, Unauthenticated, Internal}
+_SESSION_ERRORS: dict[type[ApiError], str] = {
+    SessionsDisabled: "Sessions are off on this gateway",
+    NotFound: "The tenant has no such session",
+    SessionsAway: "The store of sessions is away; `Retry-After` says when to come back",
+}
 _BODY_ERRORS = {BodyTimeout, BodyTooLarge, UnsupportedMediaType}
 # Where the admin API has other words for a status than the table above.
 _ADMIN_ERRORS: dict[type[ApiError], str] = {
@@ -135,6 +143,8 @@ def _correct_pages(page: dict[str, Any], error: dict[str, Any]) -> None:
         for method, operation in operations.items():
             if path.startswith(ADMIN_PREFIX):
                 _correct(operation, _admin_errors(method), error)
+            elif path.startswith("/v1/sessions"):
+                _correct(operation, _session_errors(has_id="{" in path), error)
             elif path.startswith("/v1/models"):
                 possible = _MODEL_ERRORS | ({UnknownModel} if "{" in path else set())
                 _correct(operation, _described(possible), error)
@@ -153,6 +163,12 @@ def _admin_errors(method: str) -> dict[str, str]:
     usual = {InvalidRequest, Internal} | (_BODY_ERRORS if method == "post" else set())
     described = _described(usual) | {str(kind.status): text for kind, text in _ADMIN_ERRORS.items()}
     return dict(sorted(described.items()))
+
+
+def _session_errors(*, has_id: bool) -> dict[str, str]:
+    """Status -> description."""
+    possible = {str(kind.status): text for kind, text in _SESSION_ERRORS.items() if has_id or kind is not NotFound}
+    return dict(sorted((_described(_MODEL_ERRORS | {RateLimited}) | possible).items()))
 
 
 def _described(errors: AbstractSet[type[ApiError]]) -> dict[str, str]:

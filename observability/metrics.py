@@ -61,6 +61,7 @@ class Metrics:
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_cache()
+        self._add_sessions()
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."
@@ -87,6 +88,16 @@ class Metrics:
         about = "Classes of questions that nearness may not answer any more, because audits found too many wrong hits."
         self.cache_demoted = self._gauge("gateway_cache_demoted_classes", about, mode="livemax")
         self.embedder_up = self._gauge("gateway_embedder_up", "Workers whose embedder works.")
+
+    def _add_sessions(self) -> None:
+        about = (
+            "Turns of sessions by what became of them: stored, dropped (made room for a newer one), too_large, unfit "
+            "(no complete answer), deleted (the session was, meanwhile), lost (the store was away), corrupt (removed)."
+        )
+        self.session_turns = self._counter("gateway_session_turns", about, ("outcome",))
+        about = "What recalling a session took, by what the client was told: new, continued or stateless."
+        self.session_recall_s = self._histogram("gateway_session_recall_seconds", about, ("state",), _CACHE_S)
+        self.session_store_up = self._gauge("gateway_session_store_up", "Workers whose store of sessions answers.")
 
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""

@@ -25,12 +25,13 @@ LABELS = {
     "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "
     "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `expired`, `too_large`, `no_room`, "
     "`failed`, `fallback`, and what made them unfit: `finish_reason`, `not_text`, `refusal`, `empty`, `incomplete`, "
-    "`too_long`, `error`",
+    "`too_long`, `error`; of turns of sessions what the metric's own row says",
     "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
     "to": "`written`, `spooled`, `refused`",
     "limit": "`requests`, `tokens`",
     "upstream": "an upstream of the catalogue",
     "status": "what `X-Cache` says: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
+    "state": "`new`, `continued`, `stateless`",
     "part": "`store`, `index`, `embedder`",
     "verdict": "`agree`, `differ`, `undecided`",
 }

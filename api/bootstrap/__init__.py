@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
 from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
+from api.bootstrap.sessions import SessionServices, session_services
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
@@ -23,7 +24,6 @@ from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.models import ModelListing
 from api.routes.rag_access import Corpus
-from api.sessions.off import MemoryOff
 from api.settings import Settings, UpstreamSettings
 from api.stages.account import Accounting
 from api.stages.admit import Admission
@@ -50,8 +50,6 @@ _SETTLE_S = 2.0
 @dataclass(frozen=True, kw_only=True)
 class Services:
     pipeline: Pipeline
-    accounting: Accounting
-    admission: Admission
     models: ModelListing
     readiness: Readiness
     metrics: Metrics
@@ -62,6 +60,15 @@ class Services:
     embedders: Embedders
     answer_cache: AnswerCacheServices
     corpus_services: CorpusServices
+    sessions: SessionServices
+
+    @property
+    def admission(self) -> Admission:
+        return self.pipeline.admission
+
+    @property
+    def accounting(self) -> Accounting:
+        return self.pipeline.accounting
 
     @property
     def corpus(self) -> Corpus | None:
@@ -86,6 +93,7 @@ class Services:
             held.push_async_callback(self.embedders.aclose)
             await held.enter_async_context(self.answer_cache.running())
             await held.enter_async_context(self.corpus_services.running())
+            await held.enter_async_context(self.sessions.running())
             held.push_async_callback(self._settle)
             yield
 
@@ -110,6 +118,7 @@ def build(settings: Settings) -> Services:
     admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
     guard = GuardOff()
     router = _router(catalogue, backends, metrics)
+    sessions = session_services(settings, metrics)
     questions, corpus = embedders.for_questions, corpus_services()
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
     return Services(
@@ -118,14 +127,12 @@ def build(settings: Settings) -> Services:
             reader=Reader(catalogue, rag=rag_defaults(settings)),
             admission=admission,
             accounting=accounting,
-            memory=MemoryOff(),
+            memory=sessions.memory,
             grounding=corpus.grounding,
             guard=guard,
             cache=cache.cache,
             router=router,
         ),
-        accounting=accounting,
-        admission=admission,
         models=_listing(catalogue, backends),
         readiness=_readiness(backends, ledger, redis, cache, corpus),
         metrics=metrics,
@@ -136,6 +143,7 @@ def build(settings: Settings) -> Services:
         embedders=embedders,
         answer_cache=cache,
         corpus_services=corpus,
+        sessions=sessions,
     )
 
 

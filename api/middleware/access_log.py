@@ -66,6 +66,8 @@ def access_fields(scope: Scope, status: int, duration_ms: float) -> dict[str, An
         fields["cache"] = call.cache_status.value
     if call.cache_reason is not None:
         fields["cache_reason"] = call.cache_reason
+    if call.session_state is not None:
+        fields["session"] = call.session_state.value
     if (usage := call.billed_usage()) is not None:
         fields["prompt_tokens"] = usage.prompt_tokens
         fields["completion_tokens"] = usage.completion_tokens

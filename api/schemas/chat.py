@@ -41,6 +41,19 @@ class ChatMessage(Struct):
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
+    def tokens(self) -> int:
+        """An estimate."""
+        if isinstance(self.content, str):
+            tokens = estimated_tokens(self.content)
+        else:
+            tokens = sum(
+                estimated_tokens(part.text) if part.text is not None else _IMAGE_TOKENS for part in self.content or ()
+            )
+        for call in self.tool_calls or ():
+            if call.function is not None:
+                tokens += estimated_tokens(call.function.name) + estimated_tokens(call.function.arguments)
+        return tokens + _TOKENS_PER_MESSAGE
+
 
 class FunctionDefinition(Struct):
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")]
@@ -70,6 +83,8 @@ class ChatCompletionRequest(Sampling, kw_only=True):
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     rag: RagOptions | None = None
+    session_id: str | None = None
+    """For the gateway, which takes it out: docs/reference/sessions.md."""
 
     def problem(self) -> tuple[str, str] | None:
         """(parameter, what is wrong) where the types alone do not tell."""
@@ -103,13 +118,4 @@ class ChatCompletionRequest(Sampling, kw_only=True):
 
     def prompt_tokens(self) -> int:
         """An estimate, for reserving; the engine counts."""
-        tokens = _TOKENS_PER_MESSAGE * len(self.messages)
-        for message in self.messages:
-            if isinstance(message.content, str):
-                tokens += estimated_tokens(message.content)
-            else:
-                tokens += sum(
-                    estimated_tokens(part.text) if part.text is not None else _IMAGE_TOKENS
-                    for part in message.content or ()
-                )
-        return tokens
+        return sum(message.tokens() for message in self.messages)

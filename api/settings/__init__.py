@@ -32,6 +32,7 @@ from api.settings.groups import (
     WebSocketSettings,
 )
 from api.settings.rag import RagSettings
+from api.settings.sessions import SessionSettings
 
 __all__ = [
     "GROUPS",
@@ -49,6 +50,7 @@ __all__ = [
     "ModelSettings",
     "RagSettings",
     "RayEngine",
+    "SessionSettings",
     "Settings",
     "SettingsError",
     "UpstreamSettings",
@@ -79,6 +81,7 @@ class Settings:
     embedder: EmbedderSettings
     rag: RagSettings
     admin: AdminSettings
+    sessions: SessionSettings
     logs: LogSettings
     embedded: EmbeddedSettings
     engine: EngineSettings
@@ -113,6 +116,7 @@ GROUPS: dict[str, type[Group]] = {
     "embedder": EmbedderSettings,
     "rag": RagSettings,
     "admin": AdminSettings,
+    "sessions": SessionSettings,
     "logs": LogSettings,
     "embedded": EmbeddedSettings,
     "engine": EngineSettings,

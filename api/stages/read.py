@@ -7,6 +7,7 @@ import asyncio
 from api.call import Call
 from api.errors import InvalidRequest, UnknownModel
 from api.schemas.parse import CompletionLike, check_request, parse_json
+from api.schemas.session_ids import FIELD, HEADER, named_session, session_header
 from api.stages.rag_request import RagDefaults, rag_request
 from serving.catalogue.base import Catalogue, Model, ModelKind, ModelSelectionError, UnknownModelError
 from serving.types import Endpoint, Json
@@ -26,7 +27,7 @@ class Reader:
         self._rag = rag or RagDefaults()
 
     async def read(self, call: Call) -> None:
-        """Sets the call's body, request, model, what it asks of the corpus, and token estimates.
+        """Sets the call's body, request, session, model, what it asks of the corpus, and token estimates.
 
         Raises InvalidRequest and what reading raises.
         """
@@ -36,15 +37,19 @@ class Reader:
             call.body, call.request, call.prompt_tokens = _checked(call.endpoint, raw)
         else:
             call.body, call.request, call.prompt_tokens = await asyncio.to_thread(_checked, call.endpoint, raw)
+        call.session_id = _session_id(call)
         call.model = self._resolve(call.request.model, _KINDS[call.endpoint])
         call.body.setdefault("model", call.model.name)
         if call.body["model"] is None:
             call.body["model"] = call.model.name
         call.public_model = call.body["model"] if call.model.is_wildcard else call.model.name
-        call.reserved_tokens = call.prompt_tokens + _output_tokens(call)
+        output_tokens = _output_tokens(call)
+        call.reserved_tokens = call.prompt_tokens + output_tokens
+        call.prompt_room = call.model.context_tokens - output_tokens // (call.request.generations or 1)
         call.rag = rag_request(call.body, call.request, call.model, self._rag)
         if call.rag is not None:
             call.reserved_tokens += self._rag.context_tokens
+            call.prompt_room -= self._rag.context_tokens
 
     def _resolve(self, name: str | None, kind: ModelKind) -> Model:
         try:
@@ -60,6 +65,17 @@ def _checked(endpoint: Endpoint, raw: bytes) -> tuple[Json, CompletionLike, int]
     body = parse_json(raw)
     request = check_request(endpoint, body)
     return body, request, request.prompt_tokens()
+
+
+def _session_id(call: Call) -> str | None:
+    """Takes it out of the body, which goes to engines. Raises InvalidRequest."""
+    in_body = call.body.pop(FIELD, None)
+    if call.endpoint is Endpoint.CHAT:
+        return named_session(call.headers, in_body)
+    if in_body is not None or session_header(call.headers) is not None:
+        param = HEADER if in_body is None else FIELD
+        raise InvalidRequest(f"{param} is for chat completions alone.", param=param, code="invalid_value")
+    return None
 
 
 def _output_tokens(call: Call) -> int:

@@ -15,8 +15,11 @@ import openai
 import pytest
 
 from tests.acceptance.gateway.cache_tenants import ADMIN_KEY, Tenant, keys_of_tenants, tenants_of
+from tests.acceptance.gateway.conversation_scripts import SCRIPTS
+from tests.acceptance.gateway.faulty_models import model, write_models
 from tests.acceptance.gateway.ledger_rows import LedgerRows
 from tests.acceptance.gateway.processes import HUGE, KEY, OTHER_KEY, Engine, Gateway, GatewayFactory, eventually
+from tests.acceptance.gateway.scripted_upstream import ScriptedUpstream
 
 if TYPE_CHECKING:
     from tests.conftest import RedisServer
@@ -61,6 +64,7 @@ def gateways(
             "SEMANTIC_CACHE_ENABLED": "false",
             # These time-outs have tests of their own; here a loaded machine must not trip them.
             "RATE_LIMIT_TIMEOUT_S": "2",
+            "SESSION_TIMEOUT_S": "2",
             "CONNECT_TIMEOUT_S": "15",
             "REDIS_URL": redis_server.url,
             "DATABASE_URL": database_url,
@@ -139,6 +143,32 @@ def tenant(unused_tenants: Iterator[Tenant], engine: Engine) -> Tenant:
 def neighbour(unused_tenants: Iterator[Tenant]) -> Tenant:
     """Another one."""
     return next(unused_tenants)
+
+
+@pytest.fixture(scope="session")
+def talker() -> Iterator[ScriptedUpstream]:
+    """An engine that answers as the scripts of conversations do."""
+    with ScriptedUpstream(SCRIPTS) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def talking_models(acceptance_dir: Path, talker: ScriptedUpstream) -> Path:
+    """A models file with one for each script."""
+    models = [
+        model(name, {"name": name, "base_url": talker.base_url(name), "model": "upstream-name"}) for name in SCRIPTS
+    ]
+    return write_models(acceptance_dir / "talking-models.yaml", models)
+
+
+@pytest.fixture(scope="session")
+def remembering(gateways: GatewayFactory, talking_models: Path) -> Iterator[Gateway]:
+    """Two workers, and those models."""
+    gateway = gateways.start(WORKERS=2, MODELS_FILE=str(talking_models))
+    yield gateway
+    assert gateway.samples().total("gateway_requests_total", outcome="internal_error") == 0
+    assert "Traceback" not in gateway.log()
+    gateways.stop(gateway)
 
 
 @pytest.fixture
