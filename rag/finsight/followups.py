@@ -124,6 +124,8 @@ def _company(draw: random.Random, fact: Fact) -> Turn | None:
 
 
 def _metric(draw: random.Random, fact: Fact) -> Turn | None:
+    if fact.metric.kind == "growth":
+        return None  # "and its net income?" might be about how that grew
     key = draw.choice([key for key in _KEYS if key != fact.metric.key])
     found = fact_of(fact.view.ledger, fact.company, key, fact.period)
     forms = ("And its {metric}?", "What about {metric}?", "And the {metric}?", "And their {metric}?")
@@ -131,6 +133,8 @@ def _metric(draw: random.Random, fact: Fact) -> Turn | None:
 
 
 def _metric_and_quarter(draw: random.Random, fact: Fact) -> Turn | None:
+    if fact.metric.kind == "growth":
+        return None
     key = draw.choice([key for key in _KEYS if key != fact.metric.key])
     period = _other_quarter(draw, fact)
     found = fact_of(fact.view.ledger, fact.company, key, period) if period else None
