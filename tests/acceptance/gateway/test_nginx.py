@@ -178,7 +178,9 @@ async def test_a_gateway_that_is_killed_costs_only_what_it_had_begun(chain: Chai
 
 
 async def test_a_reload_under_load_loses_nothing(chain: Chain) -> None:
-    async with chain.client() as client:
+    # Old workers close their idle connections, also one that a client is about to use again: clients repeat what has
+    # met that, as the official ones do unless told not to. An answer that was cut would still fail here.
+    async with chain.client().with_options(max_retries=2) as client:
         expected = await said(client)
         for _ in range(3):
             load = [asyncio.create_task(said(client)) for _ in range(20)]
