@@ -16,8 +16,8 @@ _MONTHS = (
 
 _NTH = r"(?:first|second|third|fourth|final|1st|2nd|3rd|4th)"
 _PART = (
-    rf"(?P<part>\b(?:Q[1-4](?!\d)|[1-4]Q|H[12](?!\d)|[12]H|quarter (?:[1-4]|one|two|three|four)|"
-    rf"{_NTH}[ -](?:fiscal[ -])?(?:quarter|half)))(?:'s)?\b"
+    r"(?P<lead>\b(?:the )?(?:fiscal )?)?(?P<part>\b(?:Q[1-4](?!\d)|[1-4]Q|H[12](?!\d)|[12]H"
+    rf"|quarter (?:[1-4]|one|two|three|four)|{_NTH}[ -](?:fiscal[ -])?(?:quarter|half)))(?:'s)?\b"
 )
 _PART_BEHIND = rf"(?P<part>(?:Q[1-4]|H[12]|{_NTH}[ -](?:fiscal[ -])?(?:quarter|half))\b)"
 _YEAR = (
@@ -47,6 +47,9 @@ _PATTERNS = tuple(
 )
 # Nothing of all this can be without a digit or one of these.
 _HINT = re.compile(r"\d|quarter|half|\b(?:in|by) [A-Z]", re.IGNORECASE)
+_AFTER_PREPOSITION = re.compile(
+    r"(?:\b(?:in|for|during|of|at|by|from|to|until|since|between|and|with|than|versus|vs)\s+|^)$", re.IGNORECASE
+)
 
 
 class Period(NamedTuple):
@@ -86,14 +89,24 @@ def periods_in(text: str) -> list[PeriodSpan]:
             start, end = match.span()
             if any(start < other.end and other.start < end for other in found):
                 continue
-            found.append(PeriodSpan(start, end, *_read(match.groupdict())))
+            period, fiscal = _read(match.groupdict())
+            found.append(PeriodSpan(_without_article(text, start, period), end, period, fiscal))
     return sorted(found)
+
+
+def _without_article(text: str, start: int, period: Period) -> int:
+    """Where a span begins: `in the third quarter` is `in Q3`, but it is the Q3 revenue, and the first half."""
+    if text[start : start + 4].lower() != "the " or (
+        _AFTER_PREPOSITION.search(text, 0, start) and period.part[:1] == "Q"
+    ):
+        return start
+    return start + 4
 
 
 def _read(parts: dict[str, str | None]) -> tuple[Period, bool]:
     year, part, month = parts.get("year"), parts.get("part"), parts.get("month")
     name = _part(part) if part else _month(month) if month else ""
-    fiscal = year is not None and year[:1].lower() == "f"
+    fiscal = (year is not None and year[:1].lower() == "f") or "fiscal" in (parts.get("lead") or "").lower()
     return Period(_year(year) if year else None, name, int(parts.get("day") or 0)), fiscal
 
 

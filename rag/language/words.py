@@ -35,9 +35,9 @@ STOP_WORDS = word_set(
 # Words of asking, which the answer does not repeat.
 ASKING_WORDS = word_set(
     """
-    according amount answer came come comes describe detail details explain figure figures find happen
-    happened information list made make makes mean means number please question quote report reported reports
-    summarise summarize value work works
+    according achieve achieved amount answer came come comes describe detail details explain figure figures
+    find generate generated happen happened information list made make makes mean means number please question
+    quote report reported reports summarise summarize value work works
     """
 )
 

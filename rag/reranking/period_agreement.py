@@ -31,6 +31,12 @@ class AskedPeriods:
         ]
         return sum(scores) / len(scores)
 
+    def said_in(self, sentence: str) -> float:
+        """The share of the asked periods that a sentence in lower case says; 1 where none is asked for."""
+        if not self._forms:
+            return 1.0
+        return sum(any(form in sentence for form in forms) for forms in self._forms) / len(self._forms)
+
     def _one(self, period: Period, forms: Sequence[str], heads: Mentioned, head: str, text: str) -> float:
         if _headed(period, heads) or (forms and period.part[:1] != _QUARTER and any(form in head for form in forms)):
             return 1.0

@@ -170,7 +170,9 @@ def _period_text(earlier: Question, follow_up: FollowUp) -> str | None:
 
 
 def written(span: PeriodSpan, period: Period) -> str:
-    """With its year as one of a fiscal year where the one it stands for was."""
+    """As the one that it stands for: with a fiscal year where that one has one."""
+    if span.period.part and not period.part and not span.fiscal:
+        return f"full year {period.year}"
     if not span.fiscal or period.year is None:
         return period.written
     return f"{period.part} FY{period.year}" if period.part else f"fiscal {period.year}"

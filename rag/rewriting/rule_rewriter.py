@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rag.rewriting.conversation import Turn, last_turn
 from rag.rewriting.glossary import Glossary
 from rag.rewriting.question import read_question
-from rag.rewriting.search_terms import search_words, standard_text
+from rag.rewriting.search_terms import asked_text, search_words, standard_text
 from rag.types import StandaloneQuestion
 
 # Changes when a rule does.
@@ -28,7 +28,7 @@ class RuleRewriter:
         asked = read_question(turn.text, self._glossary)
         searched = asked if turn.complete else read_question(_with_context(turn), self._glossary)
         return StandaloneQuestion(
-            text=turn.text,
+            text=asked_text(asked),
             search_text=standard_text(searched),
             words=search_words(searched),
             complete=turn.complete,

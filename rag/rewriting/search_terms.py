@@ -15,12 +15,21 @@ _SHORT = 6
 
 def standard_text(question: Question) -> str:
     """With one spelling of periods, and standard terms for their other names."""
-    text = question.text
     periods = [(span.start, span.end, _period(span)) for span in question.periods]
     terms = [(span.start, span.end, _term(question, span)) for span in question.terms if _replaces(question, span)]
-    for start, end, standard in sorted(periods + terms, reverse=True):
-        text = text[:start] + standard + text[end:]
-    return text
+    return _replaced(question.text, periods + terms)
+
+
+def asked_text(question: Question) -> str:
+    """What the engine is asked: the user's words, and figures by their standard names where a period is named too.
+
+    Beside a period "top line" is a figure and no figure of speech. An answer is then looked for, and compared with
+    others, under the name that documents use.
+    """
+    if not question.periods:
+        return question.text
+    terms = [span for span in question.figures if _replaces(question, span)]
+    return _replaced(question.text, [(span.start, span.end, span.standard) for span in terms])
 
 
 def search_words(question: Question) -> tuple[str, ...]:
@@ -36,8 +45,15 @@ def search_words(question: Question) -> tuple[str, ...]:
     rest = [token.text for token in loose if not _within(token.start, covered) and token.lower not in ASKING_WORDS]
     spoken = [token.text for token in loose if _within(token.start, covered)]
     rest.sort(key=len, reverse=True)
-    ordered = (*names, *numbers, *_period_words(question), *figures, *rest, *spoken)
+    fiscal = ["fiscal"] if any(span.fiscal and not span.period.part for span in question.periods) else []
+    ordered = (*names, *numbers, *_period_words(question), *figures, *fiscal, *rest, *spoken)
     return tuple(dict.fromkeys(_plain(ordered)))[:MOST_WORDS]
+
+
+def _replaced(text: str, replacements: list[tuple[int, int, str]]) -> str:
+    for start, end, standard in sorted(replacements, reverse=True):
+        text = text[:start] + standard + text[end:]
+    return text
 
 
 def _plain(words: Iterable[str]) -> Iterator[str]:

@@ -32,7 +32,7 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
     [(REVENUE, REVENUE), ("How much was it a year earlier?", "What was Northwind Freight's revenue in Q3 2023?")],
     [(REVENUE, REVENUE), ("No, I meant Q2", "What was Northwind Freight's revenue in Q2 2024?")],
     [(REVENUE, REVENUE), ("sorry, I meant Northwind Foods", "What was Northwind Foods' revenue in Q3 2024?")],
-    [(REVENUE, REVENUE), ("and for the full year?", "What was Northwind Freight's revenue in 2024?")],
+    [(REVENUE, REVENUE), ("and for the full year?", "What was Northwind Freight's revenue in full year 2024?")],
     [(REVENUE, REVENUE), ("And the following quarter?", "What was Northwind Freight's revenue in Q4 2024?")],
     [(REVENUE, REVENUE), ("And two quarters earlier?", "What was Northwind Freight's revenue in Q1 2024?")],
     [(REVENUE, REVENUE), ("and net income in Q1 2023?", "What was Northwind Freight's net income in Q1 2023?")],
@@ -47,7 +47,7 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
     [(REVENUE, REVENUE), ("for Northwind Foods in Q2?", "What was Northwind Foods' revenue in Q2 2024?")],
     [
         (REVENUE, REVENUE),
-        ("What about net profit at Northwind Foods in Q1?", "What was Northwind Foods' net profit in Q1 2024?"),
+        ("What about net profit at Northwind Foods in Q1?", "What was Northwind Foods' net income in Q1 2024?"),
     ],
     [(REVENUE, REVENUE), ("compared to Q2?", "What was Northwind Freight's revenue in Q3 2024 compared with Q2 2024?")],
     [
@@ -57,7 +57,10 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
     [(REVENUE, REVENUE), ("and ZPHR?", "What was ZPHR's revenue in Q3 2024?")],
     [
         (REVENUE, REVENUE),
-        ("How much did they spend on R&D in Q4?", "How much did Northwind Freight spend on R&D in Q4 2024?"),
+        (
+            "How much did they spend on R&D in Q4?",
+            "How much did Northwind Freight spend on research and development in Q4 2024?",
+        ),
     ],
     [(REVENUE, REVENUE), ("Did its net income grow in Q4?", "Did Northwind Freight's net income grow in Q4 2024?")],
     [
@@ -88,7 +91,7 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
     ],
     [
         ("What was Zephyr's Cloud segment revenue in Q3 2024?", "What was Zephyr's Cloud segment revenue in Q3 2024?"),
-        ("And its total revenue?", "What was Zephyr's total revenue in Q3 2024?"),
+        ("And its total revenue?", "What was Zephyr's revenue in Q3 2024?"),
     ],
     [
         ("What was Zephyr's Cloud segment revenue in Q3 2024?", "What was Zephyr's Cloud segment revenue in Q3 2024?"),
