@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 import uvloop
 
+from bench.cores import Cores, choose_cores
+from bench.figures import all_pass
 from bench.load import LoadError
+from bench.machine import describe_machine
 from bench.processes import ProcessError
+from bench.published import Published
 from scripts.embedded.service import ServiceError
 
 _T = TypeVar("_T")
 FAILURES: Final = (ProcessError, ServiceError, LoadError)
 """What a run may end with that is not a mistake of the bench's own."""
+
+
+def run_parts(
+    name: str,
+    parts: Sequence[str],
+    run: Callable[[str, Path, Cores], Coroutine[None, None, Published]],
+    *,
+    out: Path,
+    keep: bool,
+    check: bool,
+) -> int:
+    """Run and publish one part after the other, each with a folder of its own; the exit status.
+
+    `name`: of the module below bench. `keep`: the logs. `check`: a goal that is not met is 1.
+    """
+    missed = False
+    try:
+        cores = choose_cores(os.sched_getaffinity(0))
+        for part in parts:
+            machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
+            with scratch_folder(name.replace("_", "-"), keep=keep) as directory:
+                published = run_interruptibly(run(part, directory, cores))
+            missed |= not all_pass(published.report.figures)
+            stem = f"{name.replace('_', '-')}-{part}"
+            path = published.write(out, stem, machine=machine, when=dt.datetime.now(tz=dt.UTC))
+            print(path.read_text(encoding="utf-8"))
+            say(f"written to {path}")
+    except FAILURES as error:
+        say_failed(f"bench.{name}", error)
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say(f"bench.{name}: interrupted")
+        return 130
+    return 1 if check and missed else 0
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,12 +34,20 @@ class Target:
 
     def request(self, body: bytes) -> bytes:
         """The bytes of a chat completion request."""
-        head = (
-            f"POST {self.prefix}/v1/chat/completions HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        return post_request(f"{self.prefix}/v1/chat/completions", body, port=self.port, key=self.key)
+
+
+def post_request(path: str, body: bytes, *, port: int, key: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a request with JSON, to a server on loopback."""
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"Authorization: Bearer {key}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class StreamChecker(Protocol):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import datetime as dt
-import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 
-from bench.command_line import FAILURES, run_interruptibly, say, say_failed, scratch_folder
-from bench.cores import choose_cores
-from bench.figures import all_pass
+from bench.command_line import run_parts, say
+from bench.cores import Cores
 from bench.gateway import REPOSITORY
-from bench.machine import describe_machine
+from bench.published import Published
 from bench.semantic_cache.pairs import held_out, unseen
 from bench.semantic_cache.run import PARTS, Effort, Site, run
 
@@ -22,26 +19,13 @@ _RESULTS = REPOSITORY / "bench" / "results"
 
 def main() -> int:
     arguments = _parse()
-    missed = False
-    try:
-        cores = choose_cores(os.sched_getaffinity(0))
-        effort = _effort(arguments)
-        for part in arguments.parts or PARTS:
-            machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
-            with scratch_folder("semantic-cache", keep=arguments.keep) as directory:
-                site = Site(directory=directory, cores=cores, redis8_url=arguments.redis8_url, progress=say)
-                published = run_interruptibly(run(part, site, effort))
-            missed |= not all_pass(published.report.figures)
-            path = published.write(arguments.out, part, machine=machine, when=dt.datetime.now(tz=dt.UTC))
-            print(path.read_text(encoding="utf-8"))
-            say(f"written to {path}")
-    except FAILURES as error:
-        say_failed("bench.semantic_cache", error)
-        return 2
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        say("bench.semantic_cache: interrupted")
-        return 130
-    return 1 if arguments.check and missed else 0
+    effort = _effort(arguments)
+
+    def part(name: str, directory: Path, cores: Cores) -> Coroutine[None, None, Published]:
+        return run(name, Site(directory=directory, cores=cores, redis8_url=arguments.redis8_url, progress=say), effort)
+
+    parts = arguments.parts or PARTS
+    return run_parts("semantic_cache", parts, part, out=arguments.out, keep=arguments.keep, check=arguments.check)
 
 
 def _parse() -> argparse.Namespace:

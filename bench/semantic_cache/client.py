@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench.http1 import ProtocolError, ResponseReader
-from bench.load import LoadError
+from bench.exchange import Connection, Pool, opened
+from bench.load import LoadError, post_request
 
-_PATIENCE_S = 60.0
 HITS = ("exact", "canonical", "semantic")
 
 
@@ -43,89 +41,24 @@ def chat(question: str, *, system: str, model: str, **fields: Any) -> dict[str, 
     return {"model": model, "messages": messages, "temperature": 0, "max_tokens": 512, **fields}
 
 
-class _Connection(asyncio.Protocol):
-    """One exchange at a time."""
-
-    def __init__(self) -> None:
-        self.reader = ResponseReader()
-        self._body = bytearray()
-        self._done: asyncio.Future[None] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # TCP gives a two-way transport, typed as its base
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(LoadError(f"the server closed the connection: {exc or 'no reason given'}"))
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._body += self.reader.feed(data)
-        except ProtocolError as error:
-            self._end(LoadError(str(error)))
-            return
-        if self.reader.complete:
-            self._end(None)
-
-    async def exchange(self, request: bytes) -> tuple[bytes, float]:
-        """The body of the answer, and the seconds from the request's first byte to the answer's last.
-
-        Raises LoadError.
-        """
-        if self._transport is None or self._transport.is_closing():
-            raise LoadError("the server closed the connection between two requests")
-        self.reader.reset()
-        self._body.clear()
-        self._done = asyncio.get_running_loop().create_future()
-        began_s = time.perf_counter()
-        self._transport.write(request)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._done
-        except TimeoutError:
-            raise LoadError(f"no complete answer within {_PATIENCE_S:g} s") from None
-        latency_s = time.perf_counter() - began_s
-        body = bytes(self._body)
-        if self.reader.status != 200:  # HTTP's OK
-            raise LoadError(f"status {self.reader.status}: {body[:300].decode(errors='replace')}")
-        return body, latency_s
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _end(self, error: LoadError | None) -> None:
-        if self._done is None or self._done.done():
-            return
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(error)
-
-
 class Client:
     """A fixed number of connections to one server; who asks while all are busy waits."""
 
-    def __init__(self, *, port: int, key: str, connections: list[_Connection]) -> None:
+    def __init__(self, *, port: int, key: str, connections: list[Connection]) -> None:
         self._port = port
         self._key = key
-        self._free: asyncio.Queue[_Connection] = asyncio.Queue()
-        for connection in connections:
-            self._free.put_nowait(connection)
+        self._pool = Pool(connections)
 
     async def ask(
         self, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """`key`: another one than the client's own. Raises LoadError for anything but a right answer of the engine."""
         request = self._request(body, key or self._key, headers or {})
-        connection = await self._free.get()
-        try:
+        async with self._pool.connection() as connection:
             sent_s = time.time()
             received, latency_s = await connection.exchange(request)
             received_s = time.time()
             tier = connection.reader.header("x-cache") or "off"
-        finally:
-            self._free.put_nowait(connection)
         about = read_content(_content(received, streamed=bool(body.get("stream"))))
         return Answer(
             tier=tier,
@@ -138,44 +71,16 @@ class Client:
         )
 
     def _request(self, body: Mapping[str, Any], key: str, headers: Mapping[str, str]) -> bytes:
-        payload = json.dumps(body).encode()
-        lines = [
-            "POST /v1/chat/completions HTTP/1.1",
-            f"Host: 127.0.0.1:{self._port}",
-            f"Authorization: Bearer {key}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(payload)}",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
-        return "\r\n".join([*lines, "", ""]).encode() + payload
+        return post_request(
+            "/v1/chat/completions", json.dumps(body).encode(), port=self._port, key=key, headers=headers
+        )
 
 
 @asynccontextmanager
 async def connected(*, port: int, key: str, connections: int = 1) -> AsyncIterator[Client]:
     """Raises LoadError where the server takes no connection."""
-    loop = asyncio.get_running_loop()
-    opened: list[_Connection] = []
-    try:
-        for _ in range(connections):
-            try:
-                _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
-            except OSError as error:
-                raise LoadError(f"port {port} refused connection {len(opened) + 1}: {error}") from error
-            opened.append(connection)
-        yield Client(port=port, key=key, connections=opened)
-    finally:
-        for connection in opened:
-            connection.close()
-
-
-async def together(asking: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all of them until they end. Raises the first LoadError as itself, and ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in asking:
-                group.create_task(one)
-    except* LoadError as failed:
-        raise LoadError(str(failed.exceptions[0])) from failed
+    async with opened(port=port, connections=connections) as found:
+        yield Client(port=port, key=key, connections=found)
 
 
 def _content(body: bytes, *, streamed: bool) -> str:

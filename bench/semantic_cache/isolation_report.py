@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.figures import Figure, Goal
+from bench.published import Published
 from bench.report import Report
 from bench.semantic_cache.isolation import Expiry, Flights, Fuzzed
-from bench.semantic_cache.published import Published
 
 
 @dataclass(frozen=True, kw_only=True)

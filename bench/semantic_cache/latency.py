@@ -14,14 +14,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench.cores import Cores
+from bench.exchange import together
 from bench.gateway import KEY
+from bench.histograms import Spent, spent
 from bench.load import LoadError
 from bench.processes import move
-from bench.semantic_cache.client import Client, chat, connected, together
+from bench.semantic_cache.client import Client, chat, connected
 from bench.semantic_cache.engine import MODEL
 from bench.semantic_cache.filling import Probe, fillers, probes
 from bench.semantic_cache.footprint import Footprint, footprint
-from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, errors, spent
+from bench.semantic_cache.metrics import LOOK_UPS, PARTS, errors
 from bench.semantic_cache.servers import Backend, Platform
 
 _SYSTEM = "You are FinSight. Answer from the filings."

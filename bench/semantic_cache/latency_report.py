@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench import plots
 from bench.figures import Figure, Goal, differences, percentile
+from bench.published import Published, csv_text
 from bench.report import Report
-from bench.semantic_cache import plots
 from bench.semantic_cache.client import HITS
 from bench.semantic_cache.latency import OFF, Level, Result
-from bench.semantic_cache.published import Published, csv_text
 from bench.tables import number, spread, table
 
 _TIERS = (OFF, *HITS, "miss", "bypass")

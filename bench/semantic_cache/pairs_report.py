@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bench import plots
 from bench.figures import Figure, Goal
+from bench.published import Published, csv_text
 from bench.report import Report
-from bench.semantic_cache import plots
 from bench.semantic_cache.pairs import Outcome
-from bench.semantic_cache.published import Published, csv_text
 from bench.tables import table
 
 _TIERS = ("exact", "canonical", "semantic", "miss", "bypass")

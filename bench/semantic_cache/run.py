@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.cores import Cores
 from bench.processes import ProcessError
+from bench.published import Published
 from bench.semantic_cache import (
     isolation,
     isolation_report,
@@ -21,7 +22,6 @@ from bench.semantic_cache import (
     stream_report,
 )
 from bench.semantic_cache.intents import Group, groups, owners
-from bench.semantic_cache.published import Published
 from bench.semantic_cache.servers import (
     Backend,
     Platform,

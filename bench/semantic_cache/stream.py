@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.exchange import together
 from bench.gateway import KEY
 from bench.load import LoadError
-from bench.semantic_cache.client import Answer, Client, chat, connected, together
+from bench.semantic_cache.client import Answer, Client, chat, connected
 from bench.semantic_cache.engine import MODEL
 from bench.semantic_cache.timeline import Question, Traffic
 

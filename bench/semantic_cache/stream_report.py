@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from bench import plots
 from bench.figures import Figure, Goal, percentile
+from bench.published import Published, csv_text
 from bench.report import Report
-from bench.semantic_cache import plots
-from bench.semantic_cache.published import Published, csv_text
 from bench.semantic_cache.stream import Outcome
 from bench.semantic_cache.timeline import HOUR_S, Traffic
 from bench.tables import number, table

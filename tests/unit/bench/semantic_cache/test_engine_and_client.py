@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 
+from bench.exchange import together
 from bench.load import LoadError
-from bench.semantic_cache.client import Client, chat, connected, read_content, together
+from bench.semantic_cache.client import Client, chat, connected, read_content
 from bench.semantic_cache.engine import EchoEngine
 from scripts.embedded.ports import free_port
 

@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
+from bench.histograms import Spent, spent
 from bench.load import LoadError
 from bench.semantic_cache import pairs
 from bench.semantic_cache.client import Answer
 from bench.semantic_cache.filling import companies, fillers, probes
-from bench.semantic_cache.metrics import LOOK_UPS, PARTS, Spent, errors, spent
+from bench.semantic_cache.metrics import LOOK_UPS, PARTS, errors
 from bench.semantic_cache.pairs import Outcome, Pair
 from bench.semantic_cache.scopes import SYSTEM, Scope, Scopes
 from bench.semantic_cache.servers import OTHER_KEYS

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, Verdict
+from bench.histograms import Spent
 from bench.machine import Machine
+from bench.published import Published
 from bench.semantic_cache import isolation_report, latency_report, pairs_report, stream_report
 from bench.semantic_cache.footprint import Footprint
 from bench.semantic_cache.intents import Intent
 from bench.semantic_cache.isolation import Expiry, Flights, Fuzzed
 from bench.semantic_cache.latency import Level, Result, Round
-from bench.semantic_cache.metrics import Spent
 from bench.semantic_cache.pairs import Outcome, Pair
-from bench.semantic_cache.published import Published
 from bench.semantic_cache.stream import Outcome as Asked
 from bench.semantic_cache.timeline import Question, Traffic
 
@@ -147,7 +147,7 @@ def test_isolation_nothing_may_slip_through(published: Published, short: int) ->
 
 def test_everything_of_a_part_is_written_under_one_stem(tmp_path: Path) -> None:
     published = pairs_report.publish({("redis", "own"): [paired(same=True, tier="canonical")]})
-    path = published.write(tmp_path, "pairs", machine=MACHINE, when=WHEN)
+    path = published.write(tmp_path, "semantic-cache-pairs", machine=MACHINE, when=WHEN)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "semantic-cache-pairs-2026-11-21-1.png",
         "semantic-cache-pairs-2026-11-21-outcomes.csv",

@@ -21,10 +21,10 @@ class Published:
     tables: Mapping[str, str] = field(default_factory=dict)
     plots: Mapping[str, bytes] = field(default_factory=dict)
 
-    def write(self, folder: Path, part: str, *, machine: Machine, when: dt.datetime) -> Path:
-        """Where the Markdown is. Everything of a part and a day has the same stem; what was there is replaced."""
+    def write(self, folder: Path, name: str, *, machine: Machine, when: dt.datetime) -> Path:
+        """Where the Markdown is. All of a name and a day has the same stem; what was there is replaced."""
         folder.mkdir(parents=True, exist_ok=True)
-        stem = f"semantic-cache-{part}-{when:%Y-%m-%d}"
+        stem = f"{name}-{when:%Y-%m-%d}"
         pictures = []
         for number, (title, png) in enumerate(self.plots.items(), start=1):
             name = f"{stem}-{number}.png"
