@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,13 +27,18 @@ class BodyLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            receive = _BoundedBody(receive, max_bytes=self._max_bytes, timeout_s=self._timeout_s)
+            receive = _BoundedBody(
+                receive, headers=scope["headers"], max_bytes=self._max_bytes, timeout_s=self._timeout_s
+            )
         await self._app(scope, receive, send)
 
 
 class _BoundedBody:
-    def __init__(self, receive: Receive, *, max_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self, receive: Receive, *, headers: Iterable[tuple[bytes, bytes]], max_bytes: int, timeout_s: float
+    ) -> None:
         self._receive = receive
+        self._headers = headers
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._deadline: float | None = None
@@ -44,6 +50,7 @@ class _BoundedBody:
             return await self._receive()
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + self._timeout_s
+            await self._check_announced()
         try:
             with Deadline(self._deadline):
                 message = await self._receive()
@@ -54,9 +61,19 @@ class _BoundedBody:
         self._complete = not message.get("more_body", False)
         if self._received > self._max_bytes:
             await self._drain()
-            text = f"the body is larger than {self._max_bytes} bytes"
-            raise BodyTooLarge(text, param="body", headers=_CLOSE)
+            raise self._too_large()
         return message
+
+    async def _check_announced(self) -> None:
+        """What says of itself that it is too large need not be read, or waited for."""
+        announced = next((int(value) for name, value in self._headers if name == b"content-length"), 0)
+        if announced > self._max_bytes:
+            if announced <= self._max_bytes + _DRAINED_BYTES:
+                await self._drain()
+            raise self._too_large()
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is larger than {self._max_bytes} bytes", param="body", headers=_CLOSE)
 
     async def _drain(self) -> None:
         try:

@@ -58,6 +58,21 @@ async def test_a_larger_body_is_refused_and_read_to_its_end(parts: list[bytes]) 
     assert client._parts == []  # else the client could not read its answer
 
 
+async def test_a_body_that_announces_too_much_is_not_waited_for() -> None:
+    client = AsgiClient([b"x"], headers=[(b"content-length", b"200000000")])
+    below = await ask(client)
+    assert isinstance(below.error, BodyTooLarge)
+    assert client._parts == [b"x"]
+
+
+async def test_one_that_announces_a_little_too_much_is_read_to_its_end() -> None:
+    client = AsgiClient([b"x" * 5, b"x" * 6], headers=[(b"content-length", b"11")])
+    below = await ask(client)
+    assert isinstance(below.error, BodyTooLarge)
+    assert client._parts == []
+    assert below.body == b""
+
+
 async def test_a_body_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.middleware.body_limit._DRAINED_BYTES", 100)
     client = AsgiClient([b"x" * 10] * 1000)
