@@ -91,6 +91,7 @@ def _rag_routes(settings: Settings, services: Services) -> APIRouter:
         corpus=services.corpus,
         keys=services.pipeline.keys,
         admission=services.admission,
+        metrics=services.metrics,
         timeout_s=settings.upstream.request_timeout_s,
     )
     return rag_router(access, shared_uploads=settings.rag.rag_uploads_per_worker, defaults=rag_defaults(settings))

@@ -62,6 +62,8 @@ class Metrics:
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_cache()
         self._add_sessions()
+        about = "Chunks of documents that were stored."
+        self.rag_stored_chunks = self._counter("gateway_rag_stored_chunks", about, ("tenant",))
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."

@@ -17,9 +17,10 @@ NOT_KNOWN = "none"
 ROOT = Path(__file__).resolve().parents[1]
 # Label -> the values that it can take; there are no others, so a client cannot make series.
 LABELS = {
-    "route": ", ".join(f"`{endpoint.value}`" for endpoint in Endpoint),
+    "route": ", ".join(f"`{endpoint.value}`" for endpoint in Endpoint)
+    + "; of the corpus API `rag/` and `documents`, `collections` or `query`",
     "model": f"a name in the catalogue; `{WILDCARD_LABEL}`: any model that is passed on to an upstream; "
-    f"`{NOT_KNOWN}`: refused before the model was known",
+    f"`{NOT_KNOWN}`: refused before the model was known, or one has no part in it",
     "tenant": f"a tenant of `API_KEYS`; `{NOT_KNOWN}`: without a valid key",
     "outcome": "`ok`; of requests also the code of the error's class in `api/errors.py`, `invalid_request_error`, "
     "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "

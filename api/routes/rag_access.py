@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from api.schemas.corpus import encode
 from api.stages.admit import Admission, wire_headers
 from api.stages.authenticate import bearer_token
 from api.tenants.base import Keys
+from observability.metrics import Metrics
 from rag.base import CorpusStore, Ingestion, Retriever
 from rag.errors import RagError
 from resilience.deadline import Deadline
@@ -73,9 +75,12 @@ class Visit:
 
 
 class CorpusAccess:
-    def __init__(self, *, corpus: Corpus | None, keys: Keys, admission: Admission, timeout_s: float) -> None:
+    def __init__(
+        self, *, corpus: Corpus | None, keys: Keys, admission: Admission, metrics: Metrics, timeout_s: float
+    ) -> None:
         """`corpus`: None where it is off. `timeout_s`: for a whole request, from its headers to its answer."""
         self._corpus = corpus
+        self._metrics = metrics
         self._keys = keys
         self._admission = admission
         self._timeout_s = timeout_s
@@ -86,7 +91,7 @@ class CorpusAccess:
         """What `work` answers, which ends when the client leaves. Raises ApiError."""
         with ClientConnection(request.receive) as client:
             try:
-                async with self.visit(request) as visit:
+                async with self.visit(request, client) as visit:
                     return await work(visit, client)
             except ClientGone:
                 pass
@@ -98,13 +103,15 @@ class CorpusAccess:
         return Response(status_code=_CLIENT_GONE)
 
     @asynccontextmanager
-    async def visit(self, request: Request) -> AsyncIterator[Visit]:
+    async def visit(self, request: Request, client: ClientConnection | None = None) -> AsyncIterator[Visit]:
         """Around all that is done for a request. Whatever is raised in it leaves it as an ApiError.
 
+        `client`: whose leaving cancels what is done; None: nobody looks.
         Raises Unauthenticated, RagDisabled and Overloaded before a body is read.
         """
-        held = Held()
+        held, began_s = Held(), time.monotonic()
         visit: Visit | None = None
+        outcome = "internal_error"
         try:
             with Deadline(asyncio.get_running_loop().time() + self._timeout_s):
                 caller = await self._keys.authenticate(bearer_token(single_header(request.scope, b"authorization")))
@@ -113,13 +120,27 @@ class CorpusAccess:
                 self._admission.enter(held)
                 visit = Visit(caller=caller, corpus=self._corpus, admission=self._admission, held=held)
                 yield visit
+            outcome = "ok"
         except (RagError, EmbedderError, ApiError, TimeoutError) as error:
             told = _told(error)
+            outcome = told.outcome
             if visit is not None and told.status != 429:
                 told.headers = [*told.headers, *visit.headers]
             raise told from (None if told is error else error)
+        except (ClientGone, asyncio.CancelledError):
+            outcome = "cancelled" if client is not None and client.gone else "shutdown"
+            raise
         finally:
+            self._count(request, "none" if visit is None else visit.tenant, outcome, time.monotonic() - began_s)
             held.release()
+
+    def count_stored(self, tenant: str, chunks: int) -> None:
+        self._metrics.rag_stored_chunks.labels(tenant).inc(chunks)
+
+    def _count(self, request: Request, tenant: str, outcome: str, took_s: float) -> None:
+        route = "/".join(request.url.path.split("/")[2:4])  # rag/documents, however much follows
+        self._metrics.requests.labels(route, "none", tenant, outcome).inc()
+        self._metrics.duration.labels(route, "none").observe(took_s)
 
 
 def _told(error: Exception) -> ApiError:

@@ -117,6 +117,7 @@ class _Uploading(Response):
             progress=None if lines is None else partial(lines.progress, visit),
         )
         if is_new:
+            self._access.count_stored(visit.tenant, document.chunks)
             size = {"bytes": document.bytes, "chunks": document.chunks, "seconds": round(time.monotonic() - began_s, 3)}
             logger.info("document stored", extra={"tenant": visit.tenant, "document_id": document.id, **size})
         return visit.answer(RagDocument.of(document), status=201 if is_new else 200, as_line=lines is not None)

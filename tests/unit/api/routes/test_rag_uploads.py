@@ -17,6 +17,8 @@ from tests.unit.api.rag_application import (
     OTHER_KEY,
     PART,
     application,
+    client_of,
+    store,
 )
 
 
@@ -64,3 +66,30 @@ async def test_beyond_the_shared_places_each_tenant_has_one(
     corpus.hold.set()
     assert [answer.status for answer in await asyncio.gather(*ours, *theirs)] == [201, 201, 201]
     assert (await upload(b"a third").ask(app)).status == 201
+
+
+async def test_what_became_of_a_request_is_counted(corpus: MemoryCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = application(corpus, monkeypatch)
+    async with client_of(app) as ours, client_of(app, "wrong") as stranger:
+        await store(ours, "one\ntwo\nthree")
+        await stranger.get("/v1/rag/collections/x")
+        await ours.get("/v1/rag/collections/x")
+        corpus.hold = asyncio.Event()
+        leaving = upload(b"text")
+        asking = asyncio.create_task(leaving.ask(app))
+        await waiting(corpus, 1)
+        leaving.leave()
+        await asking
+        corpus.error = KeyError("a mistake of ours")
+        assert (await ours.get("/v1/rag/collections")).json()["error"]["code"] == "internal_error"
+        exposed = (await ours.get("/metrics")).text
+    assert 'gateway_rag_stored_chunks_total{tenant="ours"} 3.0' in exposed
+    for route, tenant, outcome in (
+        ("rag/documents", "ours", "ok"),
+        ("rag/documents", "ours", "cancelled"),
+        ("rag/collections", "none", "invalid_api_key"),
+        ("rag/collections", "ours", "not_found"),
+        ("rag/collections", "ours", "internal_error"),
+    ):
+        series = f'gateway_requests_total{{model="none",outcome="{outcome}",route="{route}",tenant="{tenant}"}} 1.0'
+        assert series in exposed, series
