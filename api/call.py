@@ -57,6 +57,8 @@ class Call:
     collection: Collection | None = None
     standalone: StandaloneQuestion | None = None
     retrieved: Retrieved | None = None
+    rag_degraded: tuple[str, ...] = ()
+    """What the answer from the corpus had to do without, each a word of a fixed list."""
     asked: Json | None = None
     """What the cache compares in place of the body, where the body also has what was remembered or retrieved."""
     corpus_version: str | None = None

@@ -8,6 +8,7 @@ from functools import partial
 
 from api.cache.base import AnswerCache
 from api.call import Call
+from api.errors import ApiError
 from api.grounding.base import Grounding
 from api.guard.base import Guard
 from api.sessions.base import Memory
@@ -17,6 +18,9 @@ from api.stages.read import Reader
 from api.stages.route import Router
 from api.tenants.base import Keys
 from serving.types import Held, Reply
+
+# From this status on an error is no fault of the request's.
+_OURS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,15 @@ class Pipeline:
     async def _from_engine(self, call: Call) -> Reply:
         if call.rag is None:
             return self.cache.keep(call, await self.router.open(call))
-        await self.grounding.ground(call)
-        return self.cache.keep(call, self.grounding.cite(call, await self.router.open(call)))
+        try:
+            await self.grounding.ground(call)
+            reply = await self.router.open(call)
+        except ApiError as error:
+            stale = await self.cache.fallback(call) if error.status >= _OURS else None
+            if stale is None:
+                raise
+            return stale
+        return self.cache.keep(call, self.grounding.cite(call, reply))
 
     async def _looked_up_beside_the_guard(self, call: Call, held: Held) -> Reply | None:
         """What the cache has for a call that the guard has let pass. A refusal ends the look-up and what it holds."""

@@ -20,6 +20,7 @@ __all__ = ["MULTIPROCESS_VARIABLE", "Counter", "Histogram", "Metrics"]
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _CACHE_S = (0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 25.0)
+_PASSAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -62,8 +63,7 @@ class Metrics:
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_cache()
         self._add_sessions()
-        about = "Chunks of documents that were stored."
-        self.rag_stored_chunks = self._counter("gateway_rag_stored_chunks", about, ("tenant",))
+        self._add_rag()
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."
@@ -80,6 +80,10 @@ class Metrics:
         self.cache_saved_usd = self._counter("gateway_cache_saved_usd", about, ("model", "tenant"))
         about = "Answers by what became of them: stored, or why they were not."
         self.cache_stores = self._counter("gateway_cache_stores", about, ("outcome",))
+        about = "Answers from documents that were served again because no engine or no corpus could give a new one."
+        self.cache_stale = self._counter("gateway_cache_stale_answers", about, ("model",))
+        about = "Copies of answers from documents, for when no new one can be had: stored, or why they were not."
+        self.cache_last_good = self._counter("gateway_cache_last_good_stores", about, ("outcome",))
         self.cache_evictions = self._counter("gateway_cache_evictions", "Answers that had to make room.", ("tenant",))
         about = "Calls that waited for the answer to the same question that another one was getting."
         self.cache_followers = self._counter("gateway_cache_flight_followers", about, ("model",))
@@ -100,6 +104,20 @@ class Metrics:
         about = "What recalling a session took, by what the client was told: new, continued or stateless."
         self.session_recall_s = self._histogram("gateway_session_recall_seconds", about, ("state",), _CACHE_S)
         self.session_store_up = self._gauge("gateway_session_store_up", "Workers whose store of sessions answers.")
+
+    def _add_rag(self) -> None:
+        about = "Completions from documents: ok, cached, stale, no_passages (answered without any), or as of requests."
+        self.rag_requests = self._counter("gateway_rag_requests", about, ("version", "outcome"))
+        about = "What a step of finding passages took: embed (the question), search (both lists), rerank."
+        self.rag_step_s = self._histogram("gateway_rag_step_seconds", about, ("step",), _CACHE_S)
+        about = "Chunks of documents that were stored."
+        self.rag_stored_chunks = self._counter("gateway_rag_stored_chunks", about, ("tenant",))
+        about = "Passages that a question found."
+        self.rag_passages = self._histogram("gateway_rag_passages", about, ("version",), _PASSAGES)
+        about = "Marks in answers that were to stand for passages: kept, unknown, unsupported."
+        self.rag_citations = self._counter("gateway_rag_citations", about, ("outcome",))
+        about = "Times that an answer from documents had to do without a part: embedder, keywords, rerank or corpus."
+        self.rag_degraded = self._counter("gateway_rag_degraded", about, ("part",))
 
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""

@@ -26,14 +26,18 @@ LABELS = {
     "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "
     "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `expired`, `too_large`, `no_room`, "
     "`failed`, `fallback`, and what made them unfit: `finish_reason`, `not_text`, `refusal`, `empty`, `incomplete`, "
-    "`too_long`, `error`; of turns of sessions what the metric's own row says",
+    "`too_long`, `error`, `degraded`, `no_passages`; of completions from documents also `cached`, `stale` and "
+    "`no_passages`; of marks `kept`, `unknown`, `unsupported`; of turns of sessions what the metric's own row says",
     "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
     "to": "`written`, `spooled`, `refused`",
     "limit": "`requests`, `tokens`",
     "upstream": "an upstream of the catalogue",
-    "status": "what `X-Cache` says: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
+    "status": "what `X-Cache` says of a look-up: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
+    "part": "of the cache `store`, `index`, `embedder`; of answers from documents `embedder`, `keywords`, `rerank`, "
+    "`corpus`",
+    "step": "`embed`, `search`, `rerank`",
+    "version": "`v1`, `v2`, `v3`, `v4`",
     "state": "`new`, `continued`, `stateless`",
-    "part": "`store`, `index`, `embedder`",
     "verdict": "`agree`, `differ`, `undecided`",
 }
 

@@ -14,11 +14,13 @@ from api.cache.administration import CacheAdministration
 from api.cache.audit.auditor import Auditor
 from api.cache.audit.demotions import Demotions
 from api.cache.background import BackgroundWork
-from api.cache.base import AnswerCache, CacheAdmin
+from api.cache.base import AnswerCache, CacheAdmin, CorpusAnswers, QuestionParser
 from api.cache.cacheability import CacheRules
+from api.cache.corpus_answers import StoredCorpusAnswers
 from api.cache.explain import Explainer
 from api.cache.index_choice import ChosenIndex
 from api.cache.keeping import Keeping
+from api.cache.last_good import LastGoodAnswers
 from api.cache.off import CacheOff
 from api.cache.reading import CacheRequestReader, TimesToLive
 from api.cache.redis_counters import RedisCounters
@@ -57,6 +59,9 @@ class AnswerCacheServices:
     """In the background: the gateway serves at once, and the cache joins when its parts are there."""
     closes: Sequence[Callable[[], Awaitable[None]]] = ()
     """In this order."""
+    corpus_answers: CorpusAnswers = field(default_factory=CacheOff)
+    parser: QuestionParser | None = None
+    """None where there is no cache."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -155,8 +160,18 @@ class _Parts:
             starts += [embedder.start, index.start]
             closes.append(index.aclose)
             dependencies = {"cache-index": Dependency(index.check), "embedder": Dependency(embedder.check)}
+        reporting = Reporting(self.metrics)
+        semantic = None if index is None else self._semantic_tier(index, reporting)
+        answers = StoredCorpusAnswers(
+            store=self.store,
+            forget_vectors=None if semantic is None else semantic.forget,
+            background=background,
+            tenant_digest=self.digests.tenant,
+        )
         return AnswerCacheServices(
-            cache=self._cache(background),
+            cache=self._cache(background, semantic, reporting),
+            corpus_answers=answers,
+            parser=self.parser,
             admin=admin,
             dependencies=dependencies,
             describe=self._description,
@@ -169,10 +184,8 @@ class _Parts:
             return {"index": CacheIndex.OFF.value, "embedder": "off"}
         return {"index": self.index.description, "embedder": self.embedder.name}
 
-    def _cache(self, background: BackgroundWork) -> SemanticCache:
+    def _cache(self, background: BackgroundWork, semantic: SemanticTier | None, reporting: Reporting) -> SemanticCache:
         cache, now_s = self.settings.cache, time.time
-        reporting = Reporting(self.metrics)
-        semantic = None if self.index is None else self._semantic_tier(self.index, reporting, now_s)
         return SemanticCache(
             reader=CacheRequestReader(
                 parser=self.parser,
@@ -188,14 +201,25 @@ class _Parts:
             flights=SingleFlight(self.store, background, wait_s=cache.semantic_cache_flight_wait_s),
             semantic=semantic,
             keeping=Keeping(
-                store=self.store, semantic=semantic, background=background, reporting=reporting, now_s=now_s
+                store=self.store,
+                semantic=semantic,
+                background=background,
+                reporting=reporting,
+                last_good=self._last_good(reporting),
+                now_s=now_s,
             ),
             reporting=reporting,
             audit=self.auditor,
             now_s=now_s,
         )
 
-    def _semantic_tier(self, index: ChosenIndex, reporting: Reporting, now_s: Callable[[], float]) -> SemanticTier:
+    def _last_good(self, reporting: Reporting) -> LastGoodAnswers | None:
+        rag = self.settings.rag
+        if not rag.rag_enabled:
+            return None
+        return LastGoodAnswers(store=self.store, reporting=reporting, keep_s=rag.rag_fallback_ttl_s, now_s=time.time)
+
+    def _semantic_tier(self, index: ChosenIndex, reporting: Reporting) -> SemanticTier:
         return SemanticTier(
             embedder=self.embedder,
             index=index,
@@ -203,7 +227,7 @@ class _Parts:
             min_cosine=self.settings.cache.semantic_cache_min_cosine,
             timeout_s=self.settings.embedder.embedder_timeout_s,
             reporting=reporting,
-            now_s=now_s,
+            now_s=time.time,
         )
 
 

@@ -40,6 +40,12 @@ class AnswerCache(Protocol):
         """The engine's reply, which will be stored if it turns out complete and fit to be. Never raises."""
         ...
 
+    async def fallback(self, call: Call) -> Reply | None:
+        """The last good answer to the same question from the same collection, whatever has changed since, for a call
+        whose engine or corpus failed; None where there is none. Sets the call's `cache_status`. Never raises.
+        """
+        ...
+
 
 class CorpusAnswers(Protocol):
     """What was answered from documents."""
@@ -47,8 +53,9 @@ class CorpusAnswers(Protocol):
     async def forget(self, tenant: str, collection: str) -> None:
         """Leave no answer from this collection behind, also of those that are under way: one of its documents is gone.
 
-        Names, not digests. Goes on in the background while the store is away, which serves nothing meanwhile. Never
-        raises.
+        To be called when it is gone, not before. A new document needs no call: the collection's version is another one
+        from then on, and only a fallback may still say what was said without it. Names, not digests. Goes on in the
+        background while the store is away, which serves nothing meanwhile. Never raises.
         """
         ...
 

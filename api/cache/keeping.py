@@ -11,6 +11,7 @@ from functools import partial
 from api.cache.background import BackgroundWork
 from api.cache.base import EntryStore
 from api.cache.errors import StoreError
+from api.cache.last_good import LastGoodAnswers, LastGoodKeys
 from api.cache.recorder import Assembly, assembled
 from api.cache.reporting import Part, Reporting
 from api.cache.semantic_tier import SemanticTier
@@ -37,6 +38,8 @@ class Miss:
     """The question, where it may be found by nearness."""
     vector: bytes | None = None
     lead: Lead | None = None
+    last_good: LastGoodKeys | None = None
+    """Where it is kept too, for when no new answer can be had."""
 
 
 class Keeping:
@@ -47,9 +50,11 @@ class Keeping:
         semantic: SemanticTier | None,
         background: BackgroundWork,
         reporting: Reporting,
+        last_good: LastGoodAnswers | None = None,
         now_s: Callable[[], float],
     ) -> None:
         self._store = store
+        self._last_good = last_good
         self._semantic = semantic
         self._background = background
         self._reporting = reporting
@@ -61,18 +66,23 @@ class Keeping:
         if call.served_model is not call.model:
             # A stand-in's answer is not the asked model's; what it would be for those who wait is theirs to find out.
             on_answer(None, "fallback")
+        elif (lacking := _lacking(call)) is not None:
+            on_answer(None, lacking)
         elif isinstance(reply, StreamReply):
-            assembly = Assembly(call.endpoint, choices=call.request.choices)
+            assembly = Assembly(call.endpoint, choices=call.request.choices, cites=call.rag is not None)
             reply.frames = recorded = RecordedStream(reply.frames, assembly, on_answer)
             if miss.lead is not None:
                 miss.lead.unread_s = recorded.unread_s
         elif isinstance(reply, WholeReply):
             try:
-                answer = assembled(reply.body, call.endpoint, choices=call.request.choices)
+                answer = assembled(reply.body, call.endpoint, choices=call.request.choices, cites=call.rag is not None)
             except Exception as error:  # noqa: BLE001 - those who wait for this answer must hear that there is none
                 on_answer(None, why_not(error))
             else:
                 on_answer(answer, "")
+
+    async def last_good(self, place: LastGoodKeys) -> Entry | None:
+        return None if self._last_good is None else await self._last_good.find(place)
 
     def count_hit(self, entry: Entry) -> None:
         """Of an entry that was found by nearness; look-ups count theirs by themselves."""
@@ -103,6 +113,8 @@ class Keeping:
             # After a purge, at shutdown, or by a mistake of ours: nobody is to wait for what does not come.
             if lead is not None:
                 lead.abandon()
+        if outcome == "stored" and self._last_good is not None and miss.last_good is not None:
+            self._background.start(self._last_good.keep(entry, miss.last_good, generation=miss.generation))
         if outcome == "stored" and self._semantic is not None and miss.searchable is not None:
             # By itself, so that the answer is not kept in memory until the embedder has time.
             self._background.start(
@@ -147,3 +159,12 @@ class Keeping:
             expires_at_s=now_s + miss.ttl_s,
             tags=(*miss.tags, f"model:{call.model.name}"),
         )
+
+
+def _lacking(call: Call) -> str | None:
+    """Why an answer from documents is not worth keeping: tomorrow it would be a better one."""
+    if call.retrieved is None:
+        return None
+    if call.rag_degraded:
+        return "degraded"
+    return None if call.retrieved.passages else "no_passages"

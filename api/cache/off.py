@@ -13,5 +13,8 @@ class CacheOff:
     def keep(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol's signature
         return reply
 
+    async def fallback(self, call: Call) -> Reply | None:  # noqa: ARG002 - the protocol's signature
+        return None
+
     async def forget(self, tenant: str, collection: str) -> None:
         """Nothing is kept."""

@@ -8,14 +8,20 @@ from api.cache.agreement import likeness
 from api.cache.base import QuestionParser
 from api.cache.cacheability import Cacheability, CacheRules, Tiers, bypass_reason, cacheability, is_short
 from api.cache.canonical import canonical_form
+from api.cache.corpus_answers import corpus_tag
 from api.cache.directives import CacheDirectives, read_directives
+from api.cache.last_good import LastGoodKeys
 from api.cache.question import Question, question_of
 from api.cache.scope import Digests, ScopedRequest
 from api.cache.slots.types import Slots
 from api.cache.types import LookUpKeys
 from api.cache.volatility import entry_tags, ttl_s
 from api.call import Call
+from rag.types import RagVersion
 from serving.types import Json
+
+# In place of a state of the documents; no header can say it, for it has a space.
+_ANY_VERSION = "any version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class CacheRequest:
     scope: str
     keys: LookUpKeys
     corpus_version: str | None
+    collection: str | None
 
     @property
     def searchable(self) -> str | None:
@@ -59,6 +66,24 @@ class CacheRequestReader:
         Raises InvalidRequest for headers that make no sense.
         """
         directives = read_directives(call.headers)
+        if (unversioned := _unversioned(call)) is not None:
+            call.cache_reason = unversioned
+            return None
+        return self._read(call, directives, call.corpus_version or directives.corpus_version)
+
+    def last_good(self, call: Call) -> LastGoodKeys | None:
+        """Where the last good answer is kept, whatever state the documents were in.
+
+        None: nowhere, or not for a client that wants none but a fresh one.
+        """
+        if call.rag is None or call.rag.version is not RagVersion.V4:
+            return None
+        directives, reason = read_directives(call.headers), call.cache_reason
+        request = None if directives.no_cache else self._read(call, directives, _ANY_VERSION)
+        call.cache_reason = reason
+        return None if request is None else LastGoodKeys(request.tenant, request.scope, request.keys)
+
+    def _read(self, call: Call, directives: CacheDirectives, corpus_version: str | None) -> CacheRequest | None:
         body = _asked(call)
         reason = bypass_reason(call.endpoint, body, call.body_bytes, directives, self._rules)
         if reason is not None:
@@ -70,7 +95,7 @@ class CacheRequestReader:
         call.cache_reason = how.reason
         if how.tiers is Tiers.NONE:
             return None
-        scope = self._digests.scope(_scoped(call, question, slots, directives))
+        scope = self._digests.scope(_scoped(call, question, slots, corpus_version))
         return CacheRequest(
             question=question,
             slots=slots,
@@ -78,7 +103,8 @@ class CacheRequestReader:
             tenant=self._digests.tenant(call.caller.tenant),
             scope=scope,
             keys=self._keys(scope, question, slots if how.tiers is Tiers.ALL else None),
-            corpus_version=call.corpus_version or directives.corpus_version,
+            corpus_version=corpus_version,
+            collection=None if call.rag is None else call.rag.collection,
         )
 
     def flight_key(self, request: CacheRequest) -> str | None:
@@ -97,7 +123,9 @@ class CacheRequestReader:
 
     def tags(self, request: CacheRequest) -> tuple[str, ...]:
         found = () if request.slots is None else tuple(entry_tags(request.slots))
-        return found if request.corpus_version is None else (*found, f"corpus:{request.corpus_version}")
+        if request.corpus_version is not None:
+            found = (*found, f"corpus:{request.corpus_version}")
+        return found if request.collection is None else (*found, corpus_tag(request.collection))
 
     def _parsed(self, question: Question) -> Slots | None:
         if question.text is None or not is_short(question.text):
@@ -115,7 +143,7 @@ class CacheRequestReader:
         )
 
 
-def _scoped(call: Call, question: Question, slots: Slots | None, directives: CacheDirectives) -> ScopedRequest:
+def _scoped(call: Call, question: Question, slots: Slots | None, corpus_version: str | None) -> ScopedRequest:
     # What was not understood may be about who asks.
     personal = slots is None or slots.personal
     body = _asked(call)
@@ -129,8 +157,17 @@ def _scoped(call: Call, question: Question, slots: Slots | None, directives: Cac
         model=(model.name, model.version, call.public_model if model.is_wildcard else ""),
         body=body,
         question=question,
-        corpus_version=call.corpus_version or directives.corpus_version,
+        corpus_version=corpus_version,
     )
+
+
+def _unversioned(call: Call) -> str | None:
+    """Why the cache has no part in an answer from documents: whose state, or pipeline, it does not tell apart."""
+    if call.rag is None:
+        return None
+    if call.rag.version is not RagVersion.V4:
+        return "rag_version"
+    return "corpus_away" if call.corpus_version is None else None
 
 
 def _asked(call: Call) -> Json:

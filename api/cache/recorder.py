@@ -24,10 +24,11 @@ _HANDLED = {"index", "message", "delta", "text", "finish_reason"}
 class Assembly:
     """Puts an answer together from its parts, be it one or many."""
 
-    __slots__ = ("_about", "_choices", "_expected", "_length", "_texts", "_usage")
+    __slots__ = ("_about", "_choices", "_cites", "_expected", "_length", "_texts", "_usage")
 
-    def __init__(self, endpoint: Endpoint, *, choices: int) -> None:
-        """`choices`: how many were asked for."""
+    def __init__(self, endpoint: Endpoint, *, choices: int, cites: bool = False) -> None:
+        """`choices`: how many were asked for. `cites`: annotations are our own, and part of the answer."""
+        self._cites = cites
         self._texts = _CHAT_TEXTS if endpoint is Endpoint.CHAT else _COMPLETION_TEXTS
         self._expected = choices
         self._choices: dict[int, _Choice] = {}
@@ -45,7 +46,7 @@ class Assembly:
             index = position if index is None else index
             kept = self._choices.get(index)
             if kept is None:
-                kept = self._choices[index] = _Choice()
+                kept = self._choices[index] = _Choice(cites=self._cites)
             self._length += kept.take(choice, self._texts)
         if self._length > MAX_CHARACTERS:
             raise Unfit("too_long")
@@ -67,9 +68,11 @@ class Assembly:
 
 
 class _Choice:
-    __slots__ = ("beside", "finish_reason", "role", "texts")
+    __slots__ = ("annotations", "beside", "cites", "finish_reason", "role", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, *, cites: bool) -> None:
+        self.cites = cites
+        self.annotations: list[Json] = []
         self.texts: dict[str, list[str]] = {}
         self.role: str | None = None
         self.finish_reason: str | None = None
@@ -89,6 +92,8 @@ class _Choice:
                 length += len(value)
             elif name == "role":
                 self.role = value
+            elif name == "annotations" and self.cites:
+                self.annotations += value
             elif written is not choice:
                 raise Unfit("refusal" if name == "refusal" else "not_text")
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
@@ -114,12 +119,13 @@ class _Choice:
             raise Unfit("empty")
         if declines(said):
             raise Unfit("refusal")
-        written = {"message": {"role": self.role or "assistant", **texts}} if is_chat else texts
+        cited = {"annotations": self.annotations} if self.annotations else {}
+        written = {"message": {"role": self.role or "assistant", **texts, **cited}} if is_chat else texts
         return {**self.beside, **written, "finish_reason": self.finish_reason}
 
 
-def assembled(body: Json, endpoint: Endpoint, *, choices: int) -> Json:
-    """A whole answer of an engine. Raises Unfit."""
-    assembly = Assembly(endpoint, choices=choices)
+def assembled(body: Json, endpoint: Endpoint, *, choices: int, cites: bool = False) -> Json:
+    """A whole answer of an engine, as Assembly takes it. Raises Unfit."""
+    assembly = Assembly(endpoint, choices=choices, cites=cites)
     assembly.take(body)
     return assembly.answer()

@@ -62,6 +62,8 @@ def _chat_parts(choice: Json) -> Iterator[Json]:
     for name in _WRITTEN:
         for piece in pieces(message.get(name) or ""):
             yield {"delta": {name: piece}}
+    if annotations := message.get("annotations"):
+        yield {"delta": {"annotations": annotations}}
 
 
 def _completion_parts(choice: Json) -> Iterator[Json]:

@@ -60,6 +60,13 @@ class Reporting:
         """What became of an engine's answer: a word of a fixed list."""
         self._metrics.cache_stores.labels(outcome).inc()
 
+    def kept_last(self, outcome: str) -> None:
+        """The same of its copy for when no new answer can be had."""
+        self._metrics.cache_last_good.labels(outcome).inc()
+
+    def served_stale(self, call: Call) -> None:
+        self._metrics.cache_stale.labels(call.model.metric_label).inc()
+
     def evicted(self, tenant: str, count: int) -> None:
         """`tenant`: its name."""
         if count:

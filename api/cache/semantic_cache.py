@@ -76,6 +76,20 @@ class SemanticCache:
                 logger.exception("an answer could not be kept")
         return reply
 
+    async def fallback(self, call: Call) -> Reply | None:
+        try:
+            place = self._reader.last_good(call)
+            entry = None if place is None else await self._keeping.last_good(place)
+        except Exception:
+            logger.exception("the answer cache failed")
+            return None
+        if entry is None:
+            return None
+        call.cache_status, call.cache_reason = CacheStatus.STALE, None
+        call.cache_age_s = max(0.0, self._now_s() - entry.created_at_s)
+        self._reporting.served_stale(call)
+        return replayed(entry.answer, call.endpoint, stream=call.streams)
+
     async def _looked_up(self, call: Call, asked: CacheRequest, held: Held) -> Entry | None:
         """Sets the call's status, and on a miss what is to be known again when the engine has answered."""
         try:
@@ -138,6 +152,7 @@ class SemanticCache:
                 searchable=asked.searchable,
                 vector=vector,
                 lead=boarding.lead,
+                last_good=self._reader.last_good(call),
             )
 
     def _answers(self, entry: Entry, status: CacheStatus, asked: CacheRequest) -> bool:
@@ -154,6 +169,7 @@ class SemanticCache:
         call.cache_age_s = max(0.0, self._now_s() - entry.created_at_s)
         usage = Usage.from_wire(entry.answer.get("usage")) or Usage()
         self._reporting.saved(call, usage, entry.cost_usd)
-        if self._audit is not None and call.cache_status is not None:
+        # Asked again without its passages, an engine would say something else.
+        if self._audit is not None and call.cache_status is not None and call.rag is None:
             self._audit.consider(call, entry, call.cache_status)
         return replayed(entry.answer, call.endpoint, stream=call.streams)

@@ -19,6 +19,8 @@ class CacheStatus(StrEnum):
     SEMANTIC = "semantic"
     MISS = "miss"
     BYPASS = "bypass"
+    STALE = "stale"
+    """The last good answer from documents, because no engine or no corpus could give a new one."""
 
 
 class EntryRef(NamedTuple):

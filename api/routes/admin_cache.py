@@ -162,7 +162,9 @@ def _action(name: str, key_id: str, **what: object) -> Iterator[dict[str, object
 
 def _counts(metrics: Metrics, tenants: Sequence[TenantStats]) -> GatewayCounts:
     counted = metrics.totals("gateway_cache_lookups", by="status")
-    lookups = {status.value: int(counted.get(status.value, 0)) for status in CacheStatus}
+    lookups = {
+        status.value: int(counted.get(status.value, 0)) for status in CacheStatus if status is not CacheStatus.STALE
+    }
     made = sum(lookups.values()) - lookups[CacheStatus.BYPASS.value]
     saved_usd = metrics.totals("gateway_cache_saved_usd", by="tenant")
     return GatewayCounts(

@@ -21,6 +21,10 @@ class RagSettings(Group):
     """Passages an answer is given where the request does not say."""
     rag_context_tokens: Positive = 1500
     """Tokens that passages may take of a prompt."""
+    rag_fallback_ttl_s: Seconds = 604_800.0
+    """Seconds an answer of v4 is kept to be served again, marked stale, while nothing can give a new one."""
+    rag_connections: Annotated[int, Field(ge=1, le=100)] = 4
+    """Connections to Postgres that each worker searches documents over."""
     rag_max_chunks_per_document: Positive = 20_000
     """Passages one document may have; a longer one is refused."""
     rag_chunk_tokens: Annotated[int, Field(ge=64, le=4096)] = 200

@@ -6,6 +6,7 @@ import secrets
 import time
 from datetime import UTC, datetime
 
+from api.cache.types import CacheStatus
 from api.call import Call
 from api.tenants.base import Ledger, UsageRow
 from observability.metrics import Counter, Histogram, Metrics
@@ -73,6 +74,8 @@ class Accounting:
         duration.observe(time.monotonic() - call.arrived_s)
         if call.first_output_s is not None:
             ttft.observe(call.first_output_s - call.arrived_s)
+        if call.rag is not None:
+            self._metrics.rag_requests.labels(call.rag.version.value, _rag_outcome(call)).inc()
 
     def _count_tokens(self, tenant: str, model: str, usage: Usage, cost_usd: float) -> None:
         key = (model, tenant)
@@ -87,3 +90,11 @@ class Accounting:
             cached.inc(usage.cached_tokens)
         if cost_usd:
             cost.inc(cost_usd)
+
+
+def _rag_outcome(call: Call) -> str:
+    if call.outcome != "ok":
+        return call.outcome
+    if call.cache_age_s is not None:
+        return "stale" if call.cache_status is CacheStatus.STALE else "cached"
+    return "no_passages" if call.retrieved is not None and not call.retrieved.passages else "ok"

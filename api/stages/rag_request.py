@@ -13,6 +13,8 @@ from serving.catalogue.base import Model, RagProfile
 from serving.types import Json
 
 _PARAM = "rag"
+# Of a question: it is made complete and read for words while other calls wait.
+_MOST_CHARACTERS = 4_000
 _NO_PROFILE = RagProfile(collection="")
 
 
@@ -66,6 +68,12 @@ def _check_question(request: ChatCompletionRequest) -> None:
     last = request.messages[-1]
     parts = last.content if isinstance(last.content, list) else []
     text = last.content if isinstance(last.content, str) else " ".join(part.text or "" for part in parts)
+    if len(text) > _MOST_CHARACTERS:
+        raise InvalidRequest(
+            f"With rag a question may have at most {_MOST_CHARACTERS:,} characters.",
+            param=f"messages[{len(request.messages) - 1}].content",
+            code="invalid_value",
+        )
     if last.role != "user" or not text.strip() or any(part.type != "text" for part in parts):
         raise InvalidRequest(
             "With rag the last message must be a user's question, in text alone.",

@@ -184,6 +184,7 @@ class StoppingGuard:
 class StoppingCache:
     journal: Journal
     answer: Reply | None = None
+    stale: Reply | None = None
     held: Mark | None = None
     """Held for the call from the moment of its look-up on."""
 
@@ -195,6 +196,10 @@ class StoppingCache:
 
     def keep(self, call: Call, reply: Reply) -> Reply:  # noqa: ARG002 - the protocol's signature
         return reply
+
+    async def fallback(self, call: Call) -> Reply | None:  # noqa: ARG002 - the protocol's signature
+        await self.journal.reach("fallback")
+        return self.stale
 
 
 def upstream(name: str, *, weight: int = 1) -> Upstream:

@@ -12,6 +12,7 @@ from api.cache.background import BackgroundWork
 from api.cache.base import HitAudit
 from api.cache.cacheability import CacheRules
 from api.cache.keeping import Keeping
+from api.cache.last_good import LastGoodAnswers
 from api.cache.reading import CacheRequestReader, TimesToLive
 from api.cache.reporting import Reporting
 from api.cache.scope import Digests
@@ -37,6 +38,7 @@ from tests.unit.api.fakes import QUOTA, MemoryLedger, MemoryLimiter, call, catal
 
 PARSER = SlotParser(Lexicon.load(None))
 KEYS = {"key-1": "finsight", "key-2": "finsight", "key-3": "other"}
+KEEP_LAST_GOOD_S = 604_800.0
 USAGE: Json = {"prompt_tokens": 7, "completion_tokens": 3}
 Q3 = "What was Apple's revenue in Q3 2024?"
 Q4 = "What was Apple's revenue in Q4 2024?"
@@ -117,17 +119,25 @@ class Answer:
         parts = [choice for frame in frames for choice in frame["choices"]]
         texts = [each.get("text") or each.get("delta", each.get("message", {})).get("content") for each in parts]
         self.text = "".join(text or "" for text in texts).strip()
+        self.frames = frames
         self.usage = next((frame["usage"] for frame in frames if frame.get("usage")), None)
         self.id = frames[0].get("id")
 
 
 class CachedHouse:
-    def __init__(self, *, audit: HitAudit | None = None, wait_s: float = 20.0, semantic: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        audit: HitAudit | None = None,
+        wait_s: float = 20.0,
+        semantic: bool = True,
+        engine: EchoEngine | None = None,
+    ) -> None:
         self.clock = Clock()
         self.store = MemoryStore(self.clock)
         self.index = MemoryIndex()
         self.embedder = OneNumberEmbedder()
-        self.engine, self.stand_in = EchoEngine(), EchoEngine("slow-1")
+        self.engine, self.stand_in = engine or EchoEngine(), EchoEngine("slow-1")
         self.metrics = Metrics()
         self.limiter = MemoryLimiter()
         self.ledger = MemoryLedger()
@@ -214,6 +224,9 @@ class CachedHouse:
                 semantic=tier if semantic else None,
                 background=self.background,
                 reporting=reporting,
+                last_good=LastGoodAnswers(
+                    store=self.store, reporting=reporting, keep_s=KEEP_LAST_GOOD_S, now_s=self.clock
+                ),
                 now_s=self.clock,
             ),
             reporting=reporting,
