@@ -21,6 +21,7 @@ from api.http_protocol import GatewayProtocol
 from api.settings import Settings, SettingsError
 from api.websocket_protocol import GatewayWebSocketProtocol
 from api.worker_processes import WorkerProcesses
+from rag.rewriting.glossary import GlossaryError, load_glossary
 from serving.catalogue.base import CatalogueError
 
 # prometheus_client's own variable; observability.metrics names it too, but must not be imported yet.
@@ -35,9 +36,11 @@ def main() -> int:
         return _refuse(str(error))
     try:
         read_catalogue(settings)
+        if settings.rag.rag_enabled and (glossary := settings.rag.rag_glossary) is not None:
+            load_glossary(glossary)
         if (lexicon := settings.cache.semantic_cache_lexicon) is not None:
             Lexicon.load(lexicon)
-    except (CatalogueError, LexiconError) as error:
+    except (CatalogueError, GlossaryError, LexiconError) as error:
         return _refuse(str(error))
     gateway = settings.gateway
     if (reason := _taken(gateway.gateway_host, gateway.gateway_port)) is not None:

@@ -10,7 +10,7 @@ from serving.types import Reply
 
 
 def answer_headers(call: Call, reply: Reply) -> Headers:
-    """The key's limits, who answered, where there is a cache what it had, what became of a session, and of documents."""
+    """The key's limits, who answered, where there is a cache what it had, and how a session and documents fared."""
     headers: Headers = [] if call.limits is None else wire_headers(call.limits)
     headers.append((b"x-served-by", reply.upstream.encode("latin-1", "replace")))
     if call.cache_status is not None:

@@ -63,6 +63,11 @@ class ApiError(Exception):
         """A bounded word for metrics and logs."""
         return type(self).code or type(self).type
 
+    def say_when(self, *, retry_after_s: int) -> None:
+        """To come back, unless it says so."""
+        if not any(name == b"retry-after" for name, _ in self.headers):
+            self.headers = [*self.headers, (b"retry-after", str(retry_after_s).encode())]
+
     def body(self) -> dict[str, Any]:
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 

@@ -21,6 +21,8 @@ from serving.types import Held, Reply
 
 # From this status on an error is no fault of the request's.
 _OURS = 500
+# When the documents or an engine may be back.
+_RETRY_S = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,11 @@ class Pipeline:
             await self.grounding.ground(call)
             reply = await self.router.open(call)
         except ApiError as error:
-            stale = await self.cache.fallback(call) if error.status >= _OURS else None
+            if error.status < _OURS:
+                raise
+            stale = await self.cache.fallback(call)
             if stale is None:
+                error.say_when(retry_after_s=_RETRY_S)
                 raise
             return stale
         return self.cache.keep(call, self.grounding.cite(call, reply))

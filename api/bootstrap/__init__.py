@@ -106,7 +106,7 @@ class Services:
 
 
 def build(settings: Settings) -> Services:
-    """The real services of one worker process. Raises CatalogueError and LexiconError."""
+    """The real services of one worker process. Raises CatalogueError, LexiconError and GlossaryError."""
     catalogue = read_catalogue(settings)
     metrics = Metrics(_multiprocess_dir(settings.variables))
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
@@ -116,11 +116,11 @@ def build(settings: Settings) -> Services:
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     accounting = Accounting(ledger=ledger, metrics=metrics)
     admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
-    guard = GuardOff()
+    guard, questions = GuardOff(), embedders.for_questions
     router = _router(catalogue, backends, metrics)
     sessions = session_services(settings, metrics)
-    questions, corpus = embedders.for_questions, corpus_services()
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
+    corpus = corpus_services(settings, metrics, embedder=questions, cache=cache)
     return Services(
         pipeline=Pipeline(
             keys=_keys(settings),

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from api.bootstrap.answer_cache import AnswerCacheServices
 from api.grounding.base import Grounding
 from api.grounding.off import GroundingOff
 from api.readiness import Dependency
 from api.routes.rag_access import Corpus
+from api.settings import Settings
+from observability.metrics import Metrics
+from serving.embedders.base import Embedder, EmbedderError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +27,7 @@ class CorpusServices:
     """None: RAG_ENABLED=false."""
     dependencies: Mapping[str, Dependency] = field(default_factory=dict)
     starts: Sequence[Callable[[], Awaitable[None]]] = ()
+    """In the background: the gateway serves at once, and answers from documents when their parts are there."""
     closes: Sequence[Callable[[], Awaitable[None]]] = ()
     """In this order."""
 
@@ -27,10 +36,42 @@ class CorpusServices:
         async with AsyncExitStack() as held:
             for close in reversed(self.closes):
                 held.push_async_callback(close)
-            for start in self.starts:
-                await start()
-            yield
+            starting = [asyncio.create_task(_started(start)) for start in self.starts]
+            try:
+                yield
+            finally:
+                for task in starting:
+                    task.cancel()
 
 
-def corpus_services() -> CorpusServices:
-    return CorpusServices(grounding=GroundingOff(), corpus=None)
+def corpus_services(
+    settings: Settings, metrics: Metrics, *, embedder: Embedder, cache: AnswerCacheServices
+) -> CorpusServices:
+    """`embedder`: of questions and of documents; it is started here too. Raises GlossaryError."""
+    if not settings.rag.rag_enabled:
+        return CorpusServices(grounding=GroundingOff(), corpus=None)
+    from api.bootstrap.corpus_parts import CorpusParts  # noqa: PLC0415 - nothing of it is imported where it is off
+
+    parts = CorpusParts(settings.rag, metrics, database_url=settings.stores.database_address, embedder=embedder)
+    return CorpusServices(
+        grounding=parts.grounding(cache.parser),
+        corpus=Corpus(
+            store=parts.store,
+            ingestion=parts.ingestion(),
+            retriever=parts.retriever,
+            answers=cache.corpus_answers,
+        ),
+        dependencies={"corpus": Dependency(parts.store.check), "embedder": Dependency(embedder.check)},
+        starts=[parts.link.start, embedder.start],
+        closes=[parts.link.aclose],
+    )
+
+
+async def _started(start: Callable[[], Awaitable[None]]) -> None:
+    """What cannot start now is logged by itself, shows in /readyz, and is tried again."""
+    try:
+        await start()
+    except EmbedderError:
+        pass
+    except Exception:
+        logger.exception("a part of the corpus did not start")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.cache.base import QuestionParser
+from rag.types import StandaloneQuestion
 from serving.types import Json
 
 _SYSTEM = ("system", "developer")
@@ -28,18 +29,18 @@ def questions_before(messages: Sequence[Json]) -> list[str]:
     return [text[:_MOST_CHARACTERS] for text in texts if text][-_MOST_EARLIER:]
 
 
-def asked_messages(messages: Sequence[Json], question: str, parser: QuestionParser | None) -> list[Json]:
+def asked_messages(messages: Sequence[Json], question: StandaloneQuestion, parser: QuestionParser | None) -> list[Json]:
     """What an answer depends on beside the documents, and so what the cache is to compare and the engine to be asked.
 
     The conversation before a question matters to its answer unless the question says all by itself, and nothing but
     such questions came before: a wish such as "answer in French" holds on. `parser`: None where nobody compares.
     """
     *earlier, last = messages
-    asked = {**last, "content": question}
+    asked = {**last, "content": question.text}
     system = [message for message in earlier if message["role"] in _SYSTEM]
     if len(system) == len(earlier):
         return [*system, asked]
-    if parser is not None and _says_all(question, parser):
+    if parser is not None and question.complete and _says_all(question.text, parser):
         before = (text_of(message) for message in earlier if message["role"] == "user")
         if all(_is_mere_question(text, parser) for text in before) and not _uses_tools(earlier):
             return [*system, asked]

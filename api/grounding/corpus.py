@@ -62,7 +62,7 @@ class CorpusGrounding:
         if call.collection is not None:
             call.corpus_version = f"{rag.collection}@{call.collection.version}"
         if rag.version is RagVersion.V4:
-            call.asked = {**call.body, "messages": asked_messages(messages, call.standalone.text, self._parser)}
+            call.asked = {**call.body, "messages": asked_messages(messages, call.standalone, self._parser)}
             call.asked["rag"] = {
                 "collection": rag.collection,
                 "version": rag.version.value,

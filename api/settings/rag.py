@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -43,6 +44,10 @@ class RagSettings(Group):
     """Seconds the embedder may take for such a batch, which gives way to questions."""
     rag_search_timeout_s: Seconds = 0.5
     """Seconds Postgres may take to find passages, or for anything else but storing."""
+    rag_embed_timeout_s: Seconds = 0.5
+    """Seconds a question's vector may take before passages are looked for by words alone."""
+    rag_glossary: Path | None = None
+    """Your own words for standard terms (YAML), over those that come with it; empty: none."""
     rag_write_timeout_s: Seconds = 30.0
     """Seconds Postgres may take for each step of storing a document."""
     rag_hnsw_ef_search: Annotated[int, Field(ge=1, le=1000)] = 100

@@ -81,7 +81,7 @@ def test_off_it_imports_no_library_of_an_embedder(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path), **OFF, **ADMIN},
+        env={"PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path), **OFF, **ADMIN, "RAG_ENABLED": "false"},
         capture_output=True,
         text=True,
         check=False,

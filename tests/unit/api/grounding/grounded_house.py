@@ -11,6 +11,7 @@ from api.cache.corpus_answers import StoredCorpusAnswers
 from api.grounding.corpus import CorpusGrounding
 from rag.errors import CorpusUnavailable, EmbedderMismatch, UnknownCollection
 from rag.types import Collection, Passage, RagRequest, RagVersion, Retrieved, StandaloneQuestion
+from serving.errors import BackendUnavailable
 from serving.mock_llm.answers import answer
 from serving.mock_llm.prompts import Turn
 from serving.types import EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
@@ -151,3 +152,14 @@ class GroundedHouse(CachedHouse):
         headers = options.pop("headers", ())
         key = options.pop("key", "key-1")
         return await self.ask(body(question, **options), headers=headers, key=key)
+
+
+def conversation(*said: str, system: str | None = None) -> list[Json]:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(said)]
+    return messages if system is None else [{"role": "system", "content": system}, *messages]
+
+
+def break_engines(house: GroundedHouse, error: Any = None) -> None:
+    house.reading.error = error or BackendUnavailable("gone", upstream="fast-1")
+    house.stand_in.error = error or BackendUnavailable("gone", upstream="slow-1")
