@@ -38,8 +38,9 @@ class Embedders:
     def _minilm(self) -> Embedder:
         from serving.embedders.minilm_onnx import MiniLMEmbedder  # noqa: PLC0415 - a tenth of a second and 40 MB
 
-        own = self._settings.embedder.embedder_model_dir
-        return MiniLMEmbedder(own or self._settings.embedded.data_dir / "models" / MINILM)
+        chosen = self._settings.embedder
+        folder = chosen.embedder_model_dir or self._settings.embedded.data_dir / "models" / MINILM
+        return MiniLMEmbedder(folder, bulk_threads=chosen.embedder_bulk_threads)
 
     def _other(self) -> Embedder:
         chosen = self._settings.embedder

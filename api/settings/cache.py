@@ -68,6 +68,8 @@ class EmbedderSettings(Group):
     """Folder of the built-in model; empty: models/all-MiniLM-L6-v2 in DATA_DIR, where `make up` puts it."""
     embedder_timeout_s: Seconds = 0.1
     """Seconds a question's vector may take before the request goes on without it."""
+    embedder_bulk_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Texts of documents that a worker's built-in model embeds at once, in threads that give way to all else."""
     embedder_base_url: BaseUrl | None = None
     """Where EMBEDDER=openai finds an OpenAI-compatible server, such as https://host/v1."""
     embedder_api_key: SecretStr = SecretStr("")

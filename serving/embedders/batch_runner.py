@@ -1,4 +1,4 @@
-"""A model in a thread of its own, fed with batches of whatever calls wait for it."""
+"""A model in threads of its own, fed with batches of whatever calls wait for it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,20 @@ Compute = Callable[[Sequence[str]], Iterable[bytes]]
 class BatchRunner:
     """Belongs to the event loop that first runs a batch with it."""
 
-    def __init__(self, *, name: str, limits: BatchLimits, bulk_limits: BatchLimits, gives_way: bool = False) -> None:
-        """`name`: of the model, in errors and of the thread. `gives_way`: to all else on this core."""
+    def __init__(
+        self, *, name: str, limits: BatchLimits, bulk_limits: BatchLimits, gives_way: bool = False, threads: int = 1
+    ) -> None:
+        """`name`: of the model, in errors and of its threads. `gives_way`: to all else on their cores. `threads`: how
+        many batches run at once, of a model that can do that.
+        """
         self._name = name
+        self._threads = threads
         self._executor = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix=f"embedder-{name}", initializer=_give_way if gives_way else None
+            max_workers=threads, thread_name_prefix=f"embedder-{name}", initializer=_give_way if gives_way else None
         )
         self._queue = JobQueue(limits=limits, bulk_limits=bulk_limits)
         self._waiting: dict[Job, asyncio.Future[list[bytes]]] = {}
-        self._draining: asyncio.Task[None] | None = None
+        self._draining: set[asyncio.Task[None]] = set()
         self._compute: Compute | None = None
         self._why_not = f"{name} was not started"
 
@@ -57,8 +62,8 @@ class BatchRunner:
         job = Job(texts, is_abandoned=future.done)
         self._waiting[job] = future
         self._queue.put(job, bulk=bulk)
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
+        while len(self._draining) < self._threads:
+            self._draining.add(asyncio.create_task(self._drain()))
         try:
             async with asyncio.timeout(timeout_s):
                 return await future
@@ -77,8 +82,8 @@ class BatchRunner:
         """Calls that wait get EmbedderUnavailable."""
         self._compute, self._why_not = None, f"{self._name} is closed"
         self._fail(self._queue.drain(), self._why_not)
-        if self._draining is not None:
-            await self._draining
+        if self._draining:
+            await asyncio.wait(self._draining)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _drain(self) -> None:
@@ -96,7 +101,8 @@ class BatchRunner:
                 else:
                     self._deliver(batch, vectors)
         finally:
-            self._draining = None
+            # At once, not when the task is seen to have ended: what comes before that would wait for ever.
+            self._draining -= {asyncio.current_task()}
 
     def _deliver(self, batch: Sequence[Piece], vectors: Sequence[bytes]) -> None:
         for piece, vector in zip(batch, vectors, strict=True):

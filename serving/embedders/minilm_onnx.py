@@ -41,12 +41,16 @@ class MiniLMEmbedder:
     costs a fifth more at 18 tokens, and gives the same answer to the same question at all times.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: as set-up made it (serving/embedders/model_files.py); it is read by `start`."""
+    def __init__(self, folder: Path, *, bulk_threads: int = 1) -> None:
+        """`folder`: as set-up made it (serving/embedders/model_files.py); it is read by `start`. `bulk_threads`: how
+        many texts of bulk work run at once, each on a core of its own where there is one that nobody wants.
+        """
         self._folder = folder
         self._runner = BatchRunner(name=MINILM, limits=_LIMITS, bulk_limits=_BULK_LIMITS)
-        # In a thread of its own, which gives way to questions and to the event loop in the middle of a text.
-        self._bulk = BatchRunner(name=MINILM, limits=_BULK_LIMITS, bulk_limits=_BULK_LIMITS, gives_way=True)
+        # In threads of its own, which give way to questions and to the event loop in the middle of a text.
+        self._bulk = BatchRunner(
+            name=MINILM, limits=_BULK_LIMITS, bulk_limits=_BULK_LIMITS, gives_way=True, threads=bulk_threads
+        )
         self._words: WordPiece | None = None
 
     @property

@@ -106,6 +106,36 @@ async def test_what_comes_while_a_batch_runs_goes_together(runner: BatchRunner, 
     assert model.batches == [["first"], ["b", "c", "d"]]
 
 
+async def test_several_threads_share_the_texts_of_one_call(model: Model) -> None:
+    limits = BatchLimits(texts=2, chars=100)
+    runner = BatchRunner(name="letters", limits=limits, bulk_limits=limits, threads=3)
+    await runner.load(lambda: (model.compute, None))
+    model.may_go_on.clear()
+    call = ask(runner, *"abcdefghij")
+    await model.has_begun(3)
+    await asyncio.sleep(0.02)
+    assert sorted(model.batches) == [["a", "b"], ["c", "d"], ["e", "f"]]
+    assert len(model.threads) == 3
+    model.may_go_on.set()
+    assert await call == [letter.encode() for letter in "abcdefghij"]
+    assert await ask(runner, "next") == [b"next"]
+    await runner.aclose()
+
+
+async def test_closing_waits_for_what_runs_in_any_thread(model: Model) -> None:
+    limits = BatchLimits(texts=1, chars=100)
+    runner = BatchRunner(name="letters", limits=limits, bulk_limits=limits, threads=2)
+    await runner.load(lambda: (model.compute, None))
+    model.may_go_on.clear()
+    calls = [ask(runner, letter) for letter in "abc"]
+    await model.has_begun(2)
+    threading.Timer(0.05, model.may_go_on.set).start()
+    await runner.aclose()
+    first, second, third = await asyncio.gather(*calls, return_exceptions=True)
+    assert (first, second) == ([b"a"], [b"b"])
+    assert isinstance(third, EmbedderUnavailable)
+
+
 async def test_a_question_waits_for_one_batch_of_bulk_work(runner: BatchRunner, model: Model) -> None:
     model.may_go_on.clear()
     bulk = ask(runner, *"abcdefgh", bulk=True)
