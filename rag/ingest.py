@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from rag.base import CorpusStore, DocumentReader, Progress
 from rag.embedded_text import embedded_text
-from rag.errors import CorpusUnavailable
+from rag.errors import CorpusUnavailable, DocumentInProgress
 from rag.types import Document, Draft, Piece, ReadDocument
 from serving.embedders.base import Embedder
 
@@ -58,10 +58,17 @@ class Ingestor:
             bytes=len(data),
             content_hash=content_hash,
         )
-        await self._write(tenant, collection, draft, document, progress)
+        try:
+            await self._write(tenant, collection, draft, document, progress)
+        except DocumentInProgress:
+            # Another call may have stored it since we looked.
+            existing = await self._store.existing(tenant, collection, content_hash)
+            if existing is None:
+                raise
+            return existing, False
         stored = await self._store.existing(tenant, collection, content_hash)
-        if stored is None:  # deleted by another call meanwhile
-            raise CorpusUnavailable("The document was deleted while it was being stored.")
+        if stored is None:
+            raise CorpusUnavailable("The document was deleted as soon as it was stored.")
         return stored, True
 
     async def _write(
