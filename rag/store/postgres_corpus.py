@@ -146,7 +146,7 @@ class PostgresCorpus:
             values["vector"] = HalfVector.of(search.vector)
         if sought:
             values |= {f"step_{number}": step for number, step in enumerate(steps(sought), start=1)}
-            values["place"] = f"'@{search.collection.id}'"
+            values |= {"place": f"'@{search.collection.id}'", "chunks": search.collection.chunks}
         found = await self._rows(search.tenant, query, values)
         found.sort(key=_by_score)
         return Found(

@@ -12,7 +12,7 @@ from rag.store.schema import CorpusSchema
 from rag.types import Collection, Document
 
 # A writer under way holds on to the collection for as long as it takes: that is not waited for.
-_LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
+_LOCK_WAIT = "SET LOCAL lock_timeout = '1s'"
 # In this order, as writers lock them: first the collection, then the document.
 _COUNT_OUT = """
     UPDATE rag.collections AS collection

@@ -16,7 +16,9 @@ from psycopg import sql
 from rag.store.schema import chunk_table
 
 # Of each step by words: so many chunks are ranked, those that came first into the collection.
-_RANKED = 256
+_RANKED = 128
+# Of all chunks of a table: what a collection with fewer is.
+_RARE = 4
 # What a step may read where words are not indexed.
 _READ_WITHOUT_INDEX = 5_000
 
@@ -41,19 +43,21 @@ _WALK: LiteralString = """
         ORDER BY embedding <#> %(vector)b::halfvec({dimensions}) LIMIT %(count)b
     )
 """
-# `place` is the word of the collection (chunks.sql). A step without words, or with words that say nothing (the, of),
-# is NULL and finds nothing. The condition on the collection is written so that no other index can seem better.
+# `place` is the word of the collection (chunks.sql); to look for it too pays where most chunks are of others. A step
+# without words, or with words that say nothing (the, of), is NULL and finds nothing. The condition on the collection is
+# written so that no other index can seem better.
 _ASKED: LiteralString = """
     asked AS MATERIALIZED (
         SELECT query_1 AS all_words, replace(query_1::text, '&', '|')::tsquery AS any_word,
-               CASE WHEN numnode(query_1) > 0 THEN place && query_1 END AS step_1,
-               CASE WHEN numnode(query_2) > 0 THEN place && query_2 END AS step_2,
-               CASE WHEN numnode(query_3) > 0 THEN place && query_3 END AS step_3,
-               CASE WHEN numnode(query_4) > 0 THEN place && query_4 END AS step_4
+               CASE WHEN numnode(query_1) > 0 THEN COALESCE(place && query_1, query_1) END AS step_1,
+               CASE WHEN numnode(query_2) > 0 THEN COALESCE(place && query_2, query_2) END AS step_2,
+               CASE WHEN numnode(query_3) > 0 THEN COALESCE(place && query_3, query_3) END AS step_3,
+               CASE WHEN numnode(query_4) > 0 THEN COALESCE(place && query_4, query_4) END AS step_4
         FROM (
             SELECT plainto_tsquery('english', %(step_1)b) AS query_1, plainto_tsquery('english', %(step_2)b) AS query_2,
                    plainto_tsquery('english', %(step_3)b) AS query_3, plainto_tsquery('english', %(step_4)b) AS query_4,
-                   %(place)b::text::tsquery AS place
+                   CASE WHEN {share} * %(chunks)b::bigint < reltuples THEN %(place)b::text::tsquery END AS place
+            FROM pg_class WHERE oid = {name}::regclass
             OFFSET 0
         ) AS queries
     )
@@ -103,6 +107,7 @@ def search_query(dimensions: int, *, meaning: bool, exact: bool, words: bool, wo
     values: dict[str, Any] = {
         "table": sql.SQL("rag.") + sql.Identifier(chunk_table(dimensions)),
         "dimensions": sql.Literal(dimensions),
+        "name": sql.Literal(f"rag.{chunk_table(dimensions)}"),
         "columns": sql.SQL(_COLUMNS),
     }
     parts: list[sql.Composed] = []
@@ -121,7 +126,7 @@ def _by_words(values: Mapping[str, Any], *, indexed: bool) -> Iterator[sql.Compo
     if not indexed:
         contains = sql.SQL("@@")
         source = sql.SQL(_READ_IN_PART).format(table=source, most=sql.Literal(_READ_WITHOUT_INDEX))
-    yield sql.SQL(_ASKED).format()
+    yield sql.SQL(_ASKED).format(share=sql.Literal(_RARE), name=values["name"])
     for number, unless in enumerate(_UNLESS, start=1):
         yield sql.SQL(_STEP).format(
             found=sql.Identifier(f"found_{number}"),
