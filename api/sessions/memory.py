@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import msgspec
+
 from api.call import Call
 from api.errors import InvalidRequest
 from api.recorded_stream import RecordedStream, why_not
@@ -27,6 +29,7 @@ from api.sessions.types import Outcome, Session, SessionState, Turn
 from serving.types import Json, Reply, StreamReply, WholeReply
 
 logger = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class SessionMemory:
             call.session_state = SessionState.CONTINUED if session.turns or session.system else SessionState.NEW
             self._reporting.corrupt(session.corrupt)
             self._put_in_front(call, session, system, new)
-            call.session = _Recalled(tenant, call.session_id, session.generation, system, new)
+            # Copies: what is remembered is what the client has said, whatever later stages put into the prompt.
+            said = tuple(map(dict, new))
+            call.session = _Recalled(tenant, call.session_id, session.generation, system, said)
             call.earlier_questions = tuple(turn.question for turn in session.turns if turn.question)
         self._reporting.recalled(call.session_state, time.perf_counter() - began_s)
 
@@ -111,7 +116,6 @@ class SessionMemory:
                 call.session_state = SessionState.NOT_STORED
 
     def _put_in_front(self, call: Call, session: Session, system: Sequence[Json], new: Sequence[Json]) -> None:
-        """Of new messages, copies: what is remembered is what the client has said, whatever later stages add."""
         prompt = system or session.system
         messages = prune_context(
             system=prompt,
@@ -124,7 +128,8 @@ class SessionMemory:
         added = history if system else [*prompt, *history]
         if not added:
             return
-        call.body["messages"] = [dict(message) for message in messages]
+        call.body["messages"] = messages
+        call.body_bytes += len(_encode(added))
         tokens = sum(map(message_tokens, added))
         call.prompt_tokens += tokens
         call.reserved_tokens += tokens

@@ -80,12 +80,10 @@ class RedisSessionStore:
             session, corrupt = await asyncio.to_thread(_opened, system, entries)
         else:
             session, corrupt = _opened(system, entries)
-        if corrupt:
+        if session.corrupt:
+            logger.warning("a session had entries that make no sense", extra={"entries": session.corrupt})
             await self._remove(tenant, session_id, corrupt)
-        expires_in_s = self._ttl_ms / 1000
-        return replace(
-            session, generation=generation, exists=True, expires_in_s=expires_in_s, corrupt=sum(map(bool, corrupt))
-        )
+        return replace(session, generation=generation, exists=True, expires_in_s=self._ttl_ms / 1000)
 
     async def append(
         self, tenant: str, session_id: str, turn: Turn, *, generation: int, system: tuple[Json, ...]
@@ -113,7 +111,6 @@ class RedisSessionStore:
         return bool(await self._run(self._delete, tenant, session_id, self._deletion_ms))
 
     async def _remove(self, tenant: str, session_id: str, corrupt: Sequence[bytes]) -> None:
-        logger.warning("a session had entries that make no sense: they are removed", extra={"entries": len(corrupt)})
         try:
             await self._run(self._discard, tenant, session_id, *corrupt)
         except SessionStoreError as error:
@@ -133,8 +130,8 @@ class RedisSessionStore:
 
 
 def _opened(system: bytes, entries: Sequence[bytes]) -> tuple[Session, list[bytes]]:
-    """What is there, and if some of it makes no sense what is to be removed: the system prompt or nothing, entries."""
-    corrupt_system, corrupt = b"", []
+    """What is there, and what makes no sense of it: the system prompt, or b"" if that does; entries."""
+    corrupt_system, corrupt = b"", list[bytes]()
     prompt: tuple[Json, ...] = ()
     try:
         prompt = system_of(system) if system else ()
@@ -151,7 +148,8 @@ def _opened(system: bytes, entries: Sequence[bytes]) -> tuple[Session, list[byte
             turns[-1] = _joined(turns[-1], turn)
         else:
             turns.append(turn)
-    return Session(turns=tuple(turns), system=prompt), [corrupt_system, *corrupt] if corrupt_system or corrupt else []
+    session = Session(turns=tuple(turns), system=prompt, corrupt=len(corrupt) + bool(corrupt_system))
+    return session, [corrupt_system, *corrupt]
 
 
 def _joined(turn: Turn, more: Turn) -> Turn:

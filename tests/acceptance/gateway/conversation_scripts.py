@@ -44,6 +44,7 @@ SCRIPTS: dict[str, Script] = {
     "whole": GOOD_BODY,
     "stream": GOOD_STREAM,
     "waits": waits(GOOD_BODY),
+    "waits-stream": waits(GOOD_STREAM),
     "calls": whole(200, called()),
     "calls-in-pieces": events(*called_in_pieces(), chunk("tool_calls"), "[DONE]"),
     "length": whole(200, ended("length")),

@@ -6,6 +6,7 @@ import pytest
 
 from api.answer_headers import answer_headers
 from api.cache.types import CacheStatus
+from api.sessions.types import SessionState
 from serving.types import WholeReply
 from tests.unit.api.fakes import QUOTA, MemoryLimiter, call
 
@@ -26,3 +27,12 @@ def test_with_one_its_status_and_the_age_of_what_it_had(age_s: float | None, sai
     headers = dict(answer_headers(asked, WholeReply(upstream="cache", body={})))
     assert headers[b"x-cache"] == b"canonical"
     assert headers.get(b"age") == said
+
+
+@pytest.mark.parametrize("state", SessionState)
+def test_of_a_session_its_state_and_its_id(state: SessionState) -> None:
+    asked = call()
+    asked.session_state, asked.session_id = state, "sess_0123456789"
+    headers = dict(answer_headers(asked, WholeReply(upstream="fast-1", body={})))
+    assert headers[b"x-session"] == state.value.encode()
+    assert headers[b"x-session-id"] == b"sess_0123456789"

@@ -12,10 +12,12 @@ from api.errors import AdminDisabled, ApiError, ForeignOrigin, MethodNotAllowed,
 from api.openapi import describe_completions
 from api.routes.admin_cache import admin_cache_router
 from api.routes.models import ModelListing, models_router
+from api.routes.sessions import sessions_router
+from api.stages.admit import Admission
 from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
 from serving.types import Endpoint
-from tests.unit.api.fakes import KEY, QUOTA, catalogue, model
+from tests.unit.api.fakes import KEY, QUOTA, MemoryLimiter, catalogue, model
 from tests.unit.api.recording_admin import RecordingAdmin
 
 ELSEWHERE = (MethodNotAllowed, ForeignOrigin, AdminDisabled, RejectedByEngine)
@@ -28,6 +30,8 @@ def page() -> dict[str, Any]:
     keys = SettingsKeys({KEY: "finsight"}, quota=QUOTA)
     app.include_router(models_router(ModelListing(catalogue(model("fast")), forwarding=[]), keys))
     app.include_router(admin_cache_router(RecordingAdmin(), Metrics()))
+    admission = Admission(limiter=MemoryLimiter(), metrics=Metrics(), max_in_flight=1)
+    app.include_router(sessions_router(None, keys=keys, admission=admission))
     describe_completions(app)
     return app.openapi()
 
@@ -47,6 +51,21 @@ def test_a_completion_may_end_in_every_error_but_those_of_another_method(
 )
 def test_the_model_list_answers_in_its_own_words(page: dict[str, Any], path: str, statuses: list[str]) -> None:
     assert sorted(page["paths"][path]["get"]["responses"]) == statuses
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        ("", "post", ["200", "400", "401", "403", "429", "500", "503"]),
+        ("/{session_id}", "get", ["200", "400", "401", "403", "404", "429", "500", "503"]),
+        ("/{session_id}", "delete", ["200", "400", "401", "403", "404", "429", "500", "503"]),
+    ],
+)
+def test_sessions_answer_in_their_own_words(page: dict[str, Any], path: str, method: str, statuses: list[str]) -> None:
+    operation = page["paths"][f"/v1/sessions{path}"][method]
+    assert list(operation["responses"]) == statuses
+    assert "sessions" in operation["responses"]["503"]["description"]
+    assert operation["security"] == [{"key": []}]
 
 
 @pytest.mark.parametrize(

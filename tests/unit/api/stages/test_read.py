@@ -120,3 +120,35 @@ async def test_what_the_client_wants_of_a_stream() -> None:
     counted = await read_call({**CHAT, "stream": True, "stream_options": {"include_usage": True}}, offered=OFFERED)
     assert (plain.streams, plain.wants_usage) == (True, False)
     assert (counted.streams, counted.wants_usage) == (True, True)
+
+
+@pytest.mark.parametrize("field", [{}, {"session_id": None}])
+async def test_a_request_that_names_no_session_has_none(field: Json) -> None:
+    call = await read_call(CHAT | field, offered=OFFERED)
+    assert call.session_id is None
+    assert "session_id" not in call.body
+
+
+async def test_the_session_is_for_the_gateway_alone() -> None:
+    call = await read_call({**CHAT, "session_id": "sess_0123456789ab"}, offered=OFFERED)
+    assert call.session_id == "sess_0123456789ab"
+    assert "session_id" not in call.body
+
+
+@pytest.mark.parametrize(("endpoint", "prompt"), [(Endpoint.COMPLETIONS, "prompt"), (Endpoint.EMBEDDINGS, "input")])
+async def test_other_endpoints_have_no_sessions(endpoint: Endpoint, prompt: str) -> None:
+    body = {prompt: "x", "model": "embedder" if endpoint is Endpoint.EMBEDDINGS else "fast"}
+    with pytest.raises(InvalidRequest) as refused:
+        await read_call({**body, "session_id": "sess_0123456789ab"}, offered=OFFERED, endpoint=endpoint)
+    assert (refused.value.param, refused.value.code) == ("session_id", "invalid_value")
+    call = await read_call({**body, "session_id": None}, offered=OFFERED, endpoint=endpoint)
+    assert "session_id" not in call.body
+
+
+@pytest.mark.parametrize(
+    ("changes", "room"),
+    [({}, 4096 - 10), ({"n": 3}, 4096 - 10), ({"max_tokens": 1000}, 3096), ({"max_tokens": None}, 4096 - 50)],
+)
+async def test_how_much_of_the_context_a_prompt_may_take(changes: Json, room: int) -> None:
+    call = await read_call(CHAT | changes, offered=OFFERED)
+    assert call.prompt_room == room
