@@ -44,6 +44,11 @@ status: ## Show each process: pid, port, restarts, health
 logs: ## Show the last log lines; SERVICE=gateway for one service, FOLLOW=1 to go on
 	@if [ -x $(IN_VENV)/python ]; then $(STACK) logs $(SERVICE) $(if $(FOLLOW),--follow); else echo "There are no logs."; fi
 
+# FILES and COLLECTION reach it through the environment, where no shell takes names with spaces apart.
+.PHONY: ingest
+ingest: venv-core ## Documents into a collection: FILES="handbook.pdf docs/" COLLECTION=handbook
+	@$(IN_VENV)/python -m scripts.ingest $(ARGS)
+
 .PHONY: clean
 clean: ## Stop everything, delete the data and what was installed
 	@if [ -x $(IN_VENV)/python ]; then $(STACK) clean; fi

@@ -45,6 +45,8 @@ _BY_ENDING = {
     ".tab": Format.TSV,
     ".pdf": Format.PDF,
 }
+FILE_ENDINGS = frozenset(_BY_ENDING)
+"""By which whoever looks through folders finds documents."""
 # What senders say who do not know; Windows calls CSV a spreadsheet.
 _VAGUE = {"", "application/octet-stream", "binary/octet-stream", "text/plain", "application/vnd.ms-excel"}
 # Bytes that no text begins with.

@@ -47,6 +47,17 @@ def test_every_file_named_as_code_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_setting_assigned_in_an_example_exists(page: Path) -> None:
     named = set(re.findall(r"\b([A-Z][A-Z0-9_]{3,})=", code_of(page)))
-    of_others = {"ARGS", "FOLLOW", "SERVICE", "UPGRADE", "PYTHON", "BASE_URL", "API_KEY", "FILES", "STAGE"}
+    of_others = {
+        "ARGS",
+        "FOLLOW",
+        "SERVICE",
+        "UPGRADE",
+        "PYTHON",
+        "BASE_URL",
+        "API_KEY",
+        "FILES",
+        "STAGE",
+        "COLLECTION",
+    }
     of_others |= {"FIELD", "RAY_AUTH_MODE"}  # of the command lines of ours and of Ray
     assert {name for name in named - setting_names() - of_others if name not in COMPOSE} == set()
