@@ -45,9 +45,12 @@ class Chain:
 
 
 @pytest.fixture(scope="module")
-def shared_chain(gateways: GatewayFactory, shared_engine: Engine, acceptance_dir: Path) -> Iterator[Chain]:
+def shared_chain(
+    gateways: GatewayFactory, shared_engine: Engine, acceptance_dir: Path, minilm_dir: Path
+) -> Iterator[Chain]:
     edge, inside = free_port(), free_port()
-    behind = [gateways.start(WORKERS=1, MOCK_BASE_URL=f"http://127.0.0.1:{inside}/v1") for _ in range(2)]
+    settings = {"MOCK_BASE_URL": f"http://127.0.0.1:{inside}/v1", "EMBEDDER_MODEL_DIR": str(minilm_dir)}
+    behind = [gateways.start(WORKERS=1, **settings) for _ in range(2)]
     topology = NginxTopology(
         edge=f"127.0.0.1:{edge}",
         gateways=[f"127.0.0.1:{gateway.port}" for gateway in behind],
@@ -196,3 +199,24 @@ async def test_without_an_engine_the_gateway_says_so_not_nginx(chain: Chain, eng
             await said(client)
     assert (refused.value.status_code, refused.value.code) == (503, "server_is_overloaded")
     assert "engine" in refused.value.message
+
+
+async def test_a_document_as_large_as_it_may_be_goes_in_and_out(chain: Chain) -> None:
+    page = b"<html><body><h1>Gate</h1><!--%s--><p>The gate opens at 7:45.</p></body></html>" % (b"x" * 9_990_000)
+    collection = {"collection": "through-nginx"}
+    headers = {"Authorization": f"Bearer {KEY}", "Accept": "application/x-ndjson"}
+    url = f"http://127.0.0.1:{chain.port}/v1/rag"
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
+        stored = await client.post(f"{url}/documents", data=collection, files={"file": ("gate.html", page)})
+        assert stored.status_code == 202, stored.text
+        progress, document = map(json.loads, stored.text.splitlines())
+        assert progress == {"chunks_done": 1, "chunks_total": 1}
+        assert document["bytes"] == len(page)
+        found = await client.post(f"{url}/query", json={**collection, "question": "When does the gate open?"})
+        assert "7:45" in found.json()["passages"][0]["text"]
+        deleted = await client.delete(f"{url}/documents/{document['id']}")
+        assert deleted.json()["deleted"] is True
+        large = await client.post(
+            f"{url}/documents", data=collection, files={"file": ("gate.html", page + b" " * 10_000)}
+        )
+        assert (large.status_code, large.json()["error"]["code"]) == (413, "body_too_large")
