@@ -87,7 +87,7 @@ def _ingest(client: CorpusClient, found: Sequence[Found], collection: str) -> in
             else:
                 state = "new" if is_new else "known"
                 counts[state] += 1
-                line = f"{state:7} {each.shown}  {document['chunks']} chunks"
+                line = f"{state:7} {each.shown}  {document['chunks']} chunk{'s' * (document['chunks'] != 1)}"
         say(line)
     say(f"{counts['new']} new, {counts['known']} known, {counts['failed']} failed in the collection {collection}.")
     return EXIT_FAILED if counts["failed"] else EXIT_OK
