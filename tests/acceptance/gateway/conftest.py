@@ -76,9 +76,9 @@ def gateways(
 
 
 @pytest.fixture(scope="session")
-def shared_gateway(gateways: GatewayFactory) -> Iterator[Gateway]:
+def shared_gateway(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]:
     """Whatever the tests do to it: every refusal must be a judgement, and not an accident that ended in some 4xx."""
-    gateway = gateways.start(ADMIN_API_KEY=ADMIN_KEY)
+    gateway = gateways.start(ADMIN_API_KEY=ADMIN_KEY, EMBEDDER_MODEL_DIR=str(minilm_dir))
     yield gateway
     assert gateway.samples().total("gateway_requests_total", outcome="internal_error") == 0
     assert "Traceback" not in gateway.log()
