@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rag.language.words import ASKING_WORDS, STOP_WORDS, Token, tokens_of, word_set
+from rag.language.words import ASKING_WORDS, STOP_WORDS, Token, word_set
 
 _MONTHS_AND_DAYS = word_set(
     "january february march april may june july august september october november december monday tuesday wednesday "
@@ -36,11 +36,11 @@ class NameSpan(NamedTuple):
     text: str
 
 
-def names_in(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[NameSpan]:
+def names_in(text: str, tokens: Sequence[Token], taken: Sequence[tuple[int, int]] = ()) -> list[NameSpan]:
     """In the order of the text. `taken`: ranges that are known to be something else."""
-    tokens = [token for token in tokens_of(text) if not any(s < token.end and token.start < e for s, e in taken)]
+    tokens = [token for token in tokens if not any(s < token.end and token.start < e for s, e in taken)]
     if _is_shouted(tokens):
-        return [NameSpan(*token) for token in tokens if _is_code(token.text)]
+        return [NameSpan(token.start, token.end, token.text) for token in tokens if _is_code(token.text)]
     runs: list[NameSpan] = []
     for index, token in enumerate(tokens):
         if not _is_name(token, tokens, index, text):
@@ -49,7 +49,7 @@ def names_in(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[NameSpan]
             start = runs[-1].start
             runs[-1] = NameSpan(start, token.end, text[start : token.end])
         else:
-            runs.append(NameSpan(*token))
+            runs.append(NameSpan(token.start, token.end, token.text))
     return _with_tickers(runs, text)
 
 

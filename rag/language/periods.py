@@ -31,22 +31,34 @@ _MONTH = (
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?"
 )
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_HAS_PART = r"quarter|half|Q[1-4]|[1-4]Q|H[12]|[12]H"
+_HAS_MONTH = r"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_HAS_YEAR = r"(?:19|20)\d\d|FY|fiscal|'\d\d"
+# What a text must have for any of the patterns below it, which are tried in this order: the fuller spelling first.
 _PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_PART}{_BETWEEN}{_YEAR}",
-        r"\b(?P<part>[1-4]Q|[12]H)'?(?P<year>\d\d(?:\d\d)?)(?!\d)",
-        rf"{_YEAR}(?:'s)?(?:\s*[,/-]\s*|\s+(?:the\s+)?|(?<=\d)){_PART_BEHIND}",
-        rf"\b{_DAY} (?:of )?(?P<month>{_MONTH}),? (?P<year>(?:19|20)\d\d)\b",
-        rf"\b(?P<month>{_MONTH})(?: {_DAY})?,?(?: of)? (?P<year>(?:19|20)\d\d)\b",
-        r"\b(?P<year>(?:19|20)\d\d)-(?P<month>[01]\d)-(?P<day>[0-3]\d)\b",
-        rf"{_PART}",
-        rf"(?<=\b(?:in|by) )(?P<month>(?-i:{_MONTH}))(?!\w)",
-        rf"{_YEAR}",
+    (re.compile(hint, re.IGNORECASE), tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns))
+    for hint, patterns in (
+        (
+            _HAS_PART,
+            (
+                rf"{_PART}{_BETWEEN}{_YEAR}",
+                r"\b(?P<part>[1-4]Q|[12]H)'?(?P<year>\d\d(?:\d\d)?)(?!\d)",
+                rf"{_YEAR}(?:'s)?(?:\s*[,/-]\s*|\s+(?:the\s+)?|(?<=\d)){_PART_BEHIND}",
+            ),
+        ),
+        (
+            _HAS_MONTH,
+            (
+                rf"\b{_DAY} (?:of )?(?P<month>{_MONTH}),? (?P<year>(?:19|20)\d\d)\b",
+                rf"\b(?P<month>{_MONTH})(?: {_DAY})?,?(?: of)? (?P<year>(?:19|20)\d\d)\b",
+            ),
+        ),
+        (r"\d-\d\d-", (r"\b(?P<year>(?:19|20)\d\d)-(?P<month>[01]\d)-(?P<day>[0-3]\d)\b",)),
+        (_HAS_PART, (_PART,)),
+        (_HAS_MONTH, (rf"(?<=\b(?:in|by) )(?P<month>(?-i:{_MONTH}))(?!\w)",)),
+        (_HAS_YEAR, (_YEAR,)),
     )
 )
-# Nothing of all this can be without a digit or one of these.
-_HINT = re.compile(r"\d|quarter|half|\b(?:in|by) [A-Z]", re.IGNORECASE)
 _AFTER_PREPOSITION = re.compile(
     r"(?:\b(?:in|for|during|of|at|by|from|to|until|since|between|and|with|than|versus|vs)\s+|^)$", re.IGNORECASE
 )
@@ -81,11 +93,11 @@ class PeriodSpan(NamedTuple):
 
 def periods_in(text: str) -> list[PeriodSpan]:
     """In the order of the text."""
-    if _HINT.search(text) is None:
-        return []
     found: list[PeriodSpan] = []
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
+    for hint, patterns in _PATTERNS:
+        if hint.search(text) is None:
+            continue
+        for match in (match for pattern in patterns for match in pattern.finditer(text)):
             start, end = match.span()
             if any(start < other.end and other.start < end for other in found):
                 continue

@@ -46,14 +46,11 @@ class Token(NamedTuple):
     start: int
     end: int
     text: str
-
-    @property
-    def lower(self) -> str:
-        return self.text.lower()
+    lower: str
 
 
 def tokens_of(text: str) -> list[Token]:
-    return [Token(match.start(), match.end(), match.group()) for match in _TOKEN.finditer(text)]
+    return [Token(match.start(), match.end(), word := match.group(), word.lower()) for match in _TOKEN.finditer(text)]
 
 
 def stem(word: str) -> str:

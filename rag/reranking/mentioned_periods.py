@@ -15,12 +15,21 @@ _YEAR = re.compile(r"20(?<![\d.,-]20)\d\d(?!\d)|fy['\u2019 ]?(\d\d)(?!\d)")
 _NTH = re.compile(r"(first|second|third|fourth|1st|2nd|3rd|4th)[ -](?:fiscal[ -])?$")
 _NUMBERS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 _LONGEST_NTH = 14
+_CALENDAR = re.compile(r"20\d\d|q[1-4]|[1-4]q|fy ?'?\d\d")
+_SPELLED_QUARTER = re.compile(r"(?:first|second|third|fourth|1st|2nd|3rd|4th)[ -](?:fiscal[ -])?quarter")
 
 
 class Mentioned(NamedTuple):
     quarters: frozenset[tuple[int, int | None]]
     """Number, and year where it is said beside it."""
     years: frozenset[int]
+
+
+def may_mention(lower: str) -> bool:
+    """Of a short text in lower case: False where it names none."""
+    if "quarter" in lower and _SPELLED_QUARTER.search(lower) is not None:
+        return True
+    return _CALENDAR.search(lower) is not None
 
 
 def mentioned_periods(lower: str) -> Mentioned:

@@ -5,51 +5,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.language.periods import Period
-from rag.reranking.mentioned_periods import Mentioned, mentioned_periods
+from rag.reranking.mentioned_periods import Mentioned, may_mention, mentioned_periods
 
 _ORDINALS = ("first", "second", "third", "fourth")
 _QUARTER = "Q"
+# The period is in the text, beside another one in the headings: mostly it is what that one is compared with.
+SAID_ASIDE = 0.2
 
 
 class AskedPeriods:
-    """For one question, for one list of candidates: titles and headings come again and again, and are read once."""
+    """For one question; what is looked for is spelled out once for all of its candidates."""
 
     def __init__(self, periods: Sequence[Period]) -> None:
         self._asked = list(dict.fromkeys(_with_years(periods)))
         self._forms = [_forms(period) for period in self._asked]
-        self._heads: dict[str, Mentioned] = {}
+        self._hints = [_hints(period) for period in self._asked]
 
     def agreement(self, head: str, text: str) -> float:
         """From -1, where it is about other periods, over 0, where it says none, to 1; both texts in lower case."""
         if not self._asked:
             return 0.0
-        heads = self._heads.get(head)
-        if heads is None:
-            heads = self._heads[head] = mentioned_periods(head)
-        scores = [
-            self._one(period, forms, heads, head, text) for period, forms in zip(self._asked, self._forms, strict=True)
-        ]
+        asked = zip(self._asked, self._forms, self._hints, strict=True)
+        scores = [_one(period, forms, hints, head, text) for period, forms, hints in asked]
         return sum(scores) / len(scores)
 
     def said_in(self, sentence: str) -> float:
         """The share of the asked periods that a sentence in lower case says; 1 where none is asked for."""
         if not self._forms:
             return 1.0
-        return sum(any(form in sentence for form in forms) for forms in self._forms) / len(self._forms)
+        return sum(_any_in(forms, sentence) for forms in self._forms) / len(self._forms)
 
-    def _one(self, period: Period, forms: Sequence[str], heads: Mentioned, head: str, text: str) -> float:
-        if _headed(period, heads) or (forms and period.part[:1] != _QUARTER and any(form in head for form in forms)):
-            return 1.0
-        elsewhere = bool(heads.quarters or heads.years)
-        if any(form in text for form in forms):
-            # Beside another period in its headings it is what that one is compared with.
-            return 0.2 if elsewhere else 0.9
-        if elsewhere:
-            return -1.0
-        said = mentioned_periods(text)
-        if _headed(period, said):
-            return 0.8
-        return -0.7 if said.quarters or said.years else 0.0
+
+def _one(period: Period, forms: Sequence[str], hints: Sequence[str], head: str, text: str) -> float:
+    hinted = _any_in(hints, head)
+    if hinted and period.part and _any_in(forms, head):
+        return 1.0
+    elsewhere = may_mention(head)
+    # Read in full only where it may have the period in a spelling of its own.
+    if hinted and _headed(period, mentioned_periods(head)):
+        return 1.0
+    if _any_in(hints, text) and _any_in(forms, text):
+        return SAID_ASIDE if elsewhere else 0.9
+    if elsewhere:
+        return -1.0
+    said = mentioned_periods(text)
+    if _headed(period, said):
+        return 0.8
+    return -0.7 if said.quarters or said.years else 0.0
+
+
+def _any_in(words: Sequence[str], text: str) -> bool:
+    for word in words:  # noqa: SIM110 - a generator for `any` takes three times as long
+        if word in text:
+            return True
+    return False
 
 
 def _headed(period: Period, said: Mentioned) -> bool:
@@ -72,6 +81,18 @@ def _with_years(periods: Sequence[Period]) -> list[Period]:
         before = next((year for year in reversed(years[:index]) if year), None)
         whole.append(period._replace(year=period.year or after or before))
     return whole
+
+
+def _hints(period: Period) -> list[str]:
+    """One of them is in every spelling."""
+    if period.part.startswith(_QUARTER):
+        number = int(period.part[1])
+        return [f"q{number}", f"{number}q", _ORDINALS[number - 1], f"{number}{('st', 'nd', 'rd', 'th')[number - 1]}"]
+    return (
+        [period.part[:3].lower()]
+        if period.part[:1] != "H" and period.part
+        else [str(period.year)[-2:], "half", "h1", "h2"]
+    )
 
 
 def _forms(period: Period) -> list[str]:

@@ -113,7 +113,7 @@ def _spoken_of(question: Question, before: int) -> bool:
         and token.lower not in STOP_WORDS
         and token.lower not in ASKING_WORDS
         and not any(start <= token.start < end for start, end in known)
-        for token in tokens_of(question.text)
+        for token in question.tokens
     )
 
 

@@ -25,8 +25,8 @@ _OWNED = re.compile(r"\b(?:its|their)\b", re.IGNORECASE)
 
 
 class Turn(NamedTuple):
-    text: str
-    """What is asked: complete where that could be done, and else in the user's words."""
+    asked: Question
+    """Complete where that could be done, and else in the user's words."""
     complete: bool
     """Whether it needs nothing before it."""
     context: Question | None
@@ -51,38 +51,39 @@ def last_turn(question: str, earlier: Sequence[str], glossary: Glossary) -> Turn
     return _turn(turns.pop(), context, glossary)
 
 
-def _read(text: str, glossary: Glossary) -> _Read | str:
-    """The text itself where it is too long for a question."""
-    text = text.strip()
-    if len(text) > _LONGEST:
-        return text
-    question = read_question(text, glossary)
+def _read(text: str, glossary: Glossary) -> _Read:
+    question = read_question(text.strip(), glossary)
     return _Read(question, read_follow_up(question))
 
 
-def _begins_afresh(turn: _Read | str) -> bool:
-    if isinstance(turn, str):
-        return True
+def _is_long(question: Question) -> bool:
+    return len(question.text) > _LONGEST
+
+
+def _begins_afresh(turn: _Read) -> bool:
     question, follow_up = turn
+    if _is_long(question):
+        return True
     if follow_up.marker is not Marker.NONE or not follow_up.is_clause or is_dangling(follow_up) or follow_up.relative:
         return False
     has_years = all(span.period.year is not None for span in question.periods)
     return bool(question.names or not question.figures) and has_years and not points_back(question.text)
 
 
-def _turn(turn: _Read | str, context: Question | None, glossary: Glossary) -> Turn:
-    if isinstance(turn, str):
-        return Turn(turn, True, None)
+def _turn(turn: _Read, context: Question | None, glossary: Glossary) -> Turn:
     question, follow_up = turn
+    if _is_long(question):
+        return Turn(question, True, None)
     if is_dangling(follow_up):
-        return Turn(question.text, context is None, context)
+        return Turn(question, context is None, context)
     if context is None:
-        return Turn(question.text, True, question)
+        return Turn(question, True, question)
     completed = _completed(follow_up, context)
     if completed is not None:
-        return Turn(completed, True, read_question(completed, glossary))
+        whole = read_question(completed, glossary)
+        return Turn(whole, True, whole)
     if not _is_clause(follow_up):
-        return _left_as_it_is(follow_up, context)
+        return Turn(question, False, context)  # an ellipsis with more than one reading
     return _clause(question, follow_up, context, glossary)
 
 
@@ -124,21 +125,17 @@ def _is_clause(follow_up: FollowUp) -> bool:
     return follow_up.is_clause or follow_up.marker is Marker.NONE
 
 
-def _left_as_it_is(follow_up: FollowUp, context: Question) -> Turn:
-    """An ellipsis with more than one reading."""
-    return Turn(follow_up.says.text, False, context)
-
-
 def _clause(question: Question, follow_up: FollowUp, context: Question, glossary: Glossary) -> Turn:
     text, closed = filled_in(question, context)
     marked = follow_up.marker is not Marker.NONE
     if text is not None:
-        return Turn(text, closed, read_question(text, glossary))
+        whole = read_question(text, glossary)
+        return Turn(whole, closed, whole)
     open_ended = (
         not closed or leaves_a_figure_open(question, context) or (marked and not question.names and bool(context.names))
     )
     if not open_ended:
-        return Turn(question.text, True, question)
+        return Turn(question, True, question)
     bare = FollowUp(Marker.AND, follow_up.start, follow_up.end, question, follow_up.relative, ())
     guess = merged(context, bare) if question.figures and not question.names else None
-    return Turn(question.text, False, read_question(guess, glossary) if guess else context)
+    return Turn(question, False, read_question(guess, glossary) if guess else context)

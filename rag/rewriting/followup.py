@@ -6,7 +6,7 @@ import re
 from enum import Enum, auto
 from typing import NamedTuple
 
-from rag.language.words import Token, tokens_of, word_set
+from rag.language.words import Token, word_set
 from rag.rewriting.question import Question
 from rag.rewriting.relative_periods import RelativePeriod, relative_periods_in
 
@@ -93,7 +93,7 @@ class FollowUp(NamedTuple):
 
     @property
     def is_clause(self) -> bool:
-        words = [token.lower for token in tokens_of(self.body)]
+        words = [token.lower for token in self.says.tokens]
         return bool(words) and (words[0] in _IMPERATIVES or not _CLAUSE_WORDS.isdisjoint(words))
 
 
@@ -112,9 +112,8 @@ def read_follow_up(question: Question) -> FollowUp:
     taken = [(span[0], span[1]) for spans in (says.periods, says.figures, says.names, relative) for span in spans]
     rest = tuple(
         token
-        for token in tokens_of(text)
-        if start <= token.start < end
-        and token.lower not in _GLUE
+        for token in says.tokens
+        if token.lower not in _GLUE
         and not any(other < token.end and token.start < other_end for other, other_end in taken)
     )
     return FollowUp(marker, start, end, says, relative, rest)

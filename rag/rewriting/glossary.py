@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -66,9 +66,8 @@ class Glossary:
         for entry in sorted(entries.values(), key=lambda entry: -len(entry.words)):
             self._by_word.setdefault(entry.words[0].lower(), []).append(entry)
 
-    def spans(self, text: str) -> list[TermSpan]:
+    def spans(self, text: str, tokens: Sequence[Token]) -> list[TermSpan]:
         """In the order of the text, without overlaps; names to be kept as they are among them."""
-        tokens = tokens_of(text)
         found: list[TermSpan] = []
         index = 0
         while index < len(tokens):
@@ -81,7 +80,7 @@ class Glossary:
             index += len(entry.words)
         return found
 
-    def _at(self, text: str, tokens: list[Token], index: int) -> _Entry | None:
+    def _at(self, text: str, tokens: Sequence[Token], index: int) -> _Entry | None:
         for entry in self._by_word.get(tokens[index].lower, ()):
             part = tokens[index : index + len(entry.words)]
             if len(part) == len(entry.words) and _same(entry, part) and _adjacent(text, part):
@@ -101,13 +100,13 @@ def load_glossary(own: Path | None = None) -> Glossary:
     return Glossary(entries, digest.hexdigest())
 
 
-def _same(entry: _Entry, part: list[Token]) -> bool:
+def _same(entry: _Entry, part: Sequence[Token]) -> bool:
     if entry.as_written:
         return all(word == token.text for word, token in zip(entry.words, part, strict=True))
     return all(word == token.lower for word, token in zip(entry.words, part, strict=True))
 
 
-def _adjacent(text: str, part: list[Token]) -> bool:
+def _adjacent(text: str, part: Sequence[Token]) -> bool:
     return all(_BETWEEN_WORDS.fullmatch(text, one.end, other.start) for one, other in pairwise(part))
 
 

@@ -55,7 +55,7 @@ def modified_figure(question: Question, start: int) -> int:
     spans = {name.end: name.start for name in question.names}
     taken = {(span.start, span.end) for span in question.periods}
     while True:
-        before = next((t for t in reversed(tokens_of(text[:start])) if text[t.end : start] == " "), None)
+        before = next((token for token in question.tokens if token.end == start - 1 and text[token.end] == " "), None)
         if before is None or before.lower in STOP_WORDS or any(s < before.end and before.start < e for s, e in taken):
             return start
         if before.end in spans:
@@ -68,7 +68,7 @@ def modified_figure(question: Question, start: int) -> int:
 def _after_preposition(earlier: Question, phrase: str, words: list[Token]) -> tuple[int, int, str] | None:
     """`and for children?` stands for what the earlier question has after its `for`, or is added to it."""
     text = earlier.text
-    tokens = tokens_of(text)
+    tokens = earlier.tokens
     places = [index for index, token in enumerate(tokens) if token.lower == words[0].lower and index + 1 < len(tokens)]
     periods = {span.start for span in earlier.periods}
     places = [index for index in places if tokens[index + 1].start not in periods]
@@ -85,7 +85,7 @@ def _after_preposition(earlier: Question, phrase: str, words: list[Token]) -> tu
 
 def _of_the_same_kind(earlier: Question, phrase: str, words: list[Token]) -> tuple[int, int, str] | None:
     """`and sick leave?` stands for `parental leave`."""
-    tokens = tokens_of(earlier.text)
+    tokens = earlier.tokens
     head = stem(words[-1].text)
     places = [index for index, token in enumerate(tokens) if stem(token.text) == head]
     if len(places) != 1:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rag.language.names import NameSpan, names_in
 from rag.language.periods import Period, PeriodSpan, periods_in
+from rag.language.words import Token, tokens_of
 from rag.rewriting.glossary import Glossary, TermKind, TermSpan
 
 # What stands between members of one list of periods, names or figures.
@@ -24,6 +25,7 @@ class Group(NamedTuple):
 
 class Question(NamedTuple):
     text: str
+    tokens: tuple[Token, ...]
     periods: tuple[PeriodSpan, ...]
     terms: tuple[TermSpan, ...]
     """All that the glossary knows, also what it keeps as it is."""
@@ -37,6 +39,7 @@ class Question(NamedTuple):
         """With what lies in this range of the text alone."""
         return Question(
             self.text,
+            tuple(token for token in self.tokens if start <= token.start and token.end <= end),
             tuple(span for span in self.periods if start <= span.start and span.end <= end),
             tuple(span for span in self.terms if start <= span.start and span.end <= end),
             tuple(span for span in self.names if start <= span.start and span.end <= end),
@@ -44,11 +47,12 @@ class Question(NamedTuple):
 
 
 def read_question(text: str, glossary: Glossary) -> Question:
+    tokens = tuple(tokens_of(text))
     periods = tuple(periods_in(text))
     taken = [(span.start, span.end) for span in periods]
-    terms = tuple(span for span in glossary.spans(text) if not _overlaps(span.start, span.end, taken))
+    terms = tuple(span for span in glossary.spans(text, tokens) if not _overlaps(span.start, span.end, taken))
     taken += [(span.start, span.end) for span in terms]
-    return Question(text, periods, terms, tuple(names_in(text, taken)))
+    return Question(text, tokens, periods, terms, tuple(names_in(text, tokens, taken)))
 
 
 def groups(text: str, spans: Sequence[tuple[int, int]]) -> list[Group]:

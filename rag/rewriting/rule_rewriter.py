@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.rewriting.conversation import Turn, last_turn
+from rag.rewriting.conversation import last_turn
 from rag.rewriting.glossary import Glossary
 from rag.rewriting.question import read_question
 from rag.rewriting.search_terms import asked_text, search_words, standard_text
@@ -25,16 +25,13 @@ class RuleRewriter:
 
     def rewrite(self, question: str, earlier: Sequence[str]) -> StandaloneQuestion:
         turn = last_turn(question, earlier, self._glossary)
-        asked = read_question(turn.text, self._glossary)
-        searched = asked if turn.complete else read_question(_with_context(turn), self._glossary)
+        searched = turn.asked
+        if not turn.complete and turn.context is not None:
+            # What could not be made complete is searched with what was spoken of before.
+            searched = read_question(f"{turn.context.text} {turn.asked.text}", self._glossary)
         return StandaloneQuestion(
-            text=asked_text(asked),
+            text=asked_text(turn.asked),
             search_text=standard_text(searched),
             words=search_words(searched),
             complete=turn.complete,
         )
-
-
-def _with_context(turn: Turn) -> str:
-    """What could not be made complete is searched with what was spoken of before."""
-    return turn.text if turn.context is None else f"{turn.context.text} {turn.text}"

@@ -37,7 +37,7 @@ def search_words(question: Question) -> tuple[str, ...]:
     text = question.text
     taken = [(span.start, span.end) for spans in (question.periods, question.names) for span in spans]
     names = [token.text for span in question.names for token in tokens_of(text[span.start : span.end])]
-    loose = [token for token in tokens_of(text) if not _within(token.start, taken)]
+    loose = [token for token in question.tokens if not _within(token.start, taken)]
     numbers = [token.text for token in loose if any(character.isdigit() for character in token.text)]
     terms = [span for span in question.terms if span.kind is not TermKind.KEEP]
     figures = [word.text for span in terms for word in tokens_of(span.standard if _counts(question, span) else "")]
