@@ -120,7 +120,7 @@ def build(settings: Settings) -> Services:
     router = _router(catalogue, backends, metrics)
     sessions = session_services(settings, metrics)
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
-    corpus = corpus_services(settings, metrics, embedder=questions, cache=cache)
+    corpus = corpus_services(settings, metrics, pool, embedder=questions, cache=cache)
     return Services(
         pipeline=Pipeline(
             keys=_keys(settings),

@@ -16,6 +16,7 @@ from api.routes.rag_access import Corpus
 from api.settings import Settings
 from observability.metrics import Metrics
 from serving.embedders.base import Embedder, EmbedderError
+from serving.http.pool import ConnectionPool
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +46,21 @@ class CorpusServices:
 
 
 def corpus_services(
-    settings: Settings, metrics: Metrics, *, embedder: Embedder, cache: AnswerCacheServices
+    settings: Settings, metrics: Metrics, pool: ConnectionPool, *, embedder: Embedder, cache: AnswerCacheServices
 ) -> CorpusServices:
     """`embedder`: of questions and of documents; it is started here too. Raises GlossaryError."""
     if not settings.rag.rag_enabled:
         return CorpusServices(grounding=GroundingOff(), corpus=None)
     from api.bootstrap.corpus_parts import CorpusParts  # noqa: PLC0415 - nothing of it is imported where it is off
+    from api.bootstrap.reranking import make_reranker  # noqa: PLC0415 - idem
 
-    parts = CorpusParts(settings.rag, metrics, database_url=settings.stores.database_address, embedder=embedder)
+    parts = CorpusParts(
+        settings.rag,
+        metrics,
+        database_url=settings.stores.database_address,
+        embedder=embedder,
+        reranker=make_reranker(settings.rag, pool),
+    )
     return CorpusServices(
         grounding=parts.grounding(cache.parser),
         corpus=Corpus(

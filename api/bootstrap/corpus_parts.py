@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from api.cache.base import QuestionParser
 from api.grounding.corpus import CorpusGrounding
@@ -13,10 +14,10 @@ from api.postgres_link import PostgresLink
 from api.schemas.tokens import estimated_tokens
 from api.settings import RagSettings
 from observability.metrics import Metrics
+from rag.base import Reranker
 from rag.ingest import Ingestor
 from rag.isolated_reader import IsolatedReader, ReadLimits
 from rag.packing import packed
-from rag.reranking.term_reranker import TermReranker
 from rag.retriever import CorpusRetriever
 from rag.rewriting.glossary import load_glossary
 from rag.rewriting.rule_rewriter import RuleRewriter
@@ -31,7 +32,15 @@ _CONNECT_S = 5.0
 
 
 class CorpusParts:
-    def __init__(self, settings: RagSettings, metrics: Metrics, *, database_url: str, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        settings: RagSettings,
+        metrics: Metrics,
+        *,
+        database_url: str,
+        embedder: Embedder,
+        reranker: Reranker | None,
+    ) -> None:
         """Raises GlossaryError."""
         self._settings = settings
         self._metrics = metrics
@@ -45,13 +54,9 @@ class CorpusParts:
             on_change=_report,
             connections=settings.rag_connections,
         )
-
-        async def open_connection() -> BoundedConnection:
-            return await BoundedConnection.open(database_url, timeout_s=_CONNECT_S)
-
         self.store = PostgresCorpus(
             database=self.link,
-            open_connection=open_connection,
+            open_connection=partial(BoundedConnection.open, database_url, timeout_s=_CONNECT_S),
             schema=schema,
             write_timeout_s=settings.rag_write_timeout_s,
         )
@@ -60,8 +65,9 @@ class CorpusParts:
             store=self.store,
             embedder=embedder,
             rewriter=self._rewriter,
-            reranker=TermReranker(),
+            reranker=reranker,
             embed_timeout_s=settings.rag_embed_timeout_s,
+            candidates=settings.rag_candidates,
         )
         self.retriever = MeasuredRetriever(retriever, metrics)
 

@@ -31,7 +31,7 @@ from api.settings.groups import (
     UpstreamSettings,
     WebSocketSettings,
 )
-from api.settings.rag import RagSettings
+from api.settings.rag import RagSettings, RerankerKind
 from api.settings.sessions import SessionSettings
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "ModelSettings",
     "RagSettings",
     "RayEngine",
+    "RerankerKind",
     "SessionSettings",
     "Settings",
     "SettingsError",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
-from api.settings.groups import Group, Positive, Seconds
+from api.settings.groups import BaseUrl, Group, Positive, Seconds
 from rag.types import RagVersion
+
+
+class RerankerKind(StrEnum):
+    TERMS = "terms"
+    HTTP = "http"
+    OFF = "off"
 
 
 class RagSettings(Group):
@@ -48,9 +55,27 @@ class RagSettings(Group):
     """Seconds a question's vector may take before passages are looked for by words alone."""
     rag_glossary: Path | None = None
     """Your own words for standard terms (YAML), over those that come with it; empty: none."""
+    rag_candidates: Annotated[int, Field(ge=1, le=200)] = 30
+    """Passages that v3 and v4 take from each of their two searches, before they are put in order."""
+    rag_reranker: RerankerKind = RerankerKind.TERMS
+    """Who puts passages in order: terms (by rules, built in), http (a server with /v1/rerank), or off."""
+    rag_rerank_base_url: BaseUrl | None = None
+    """Where RAG_RERANKER=http finds a Cohere-, Jina- or vLLM-like server, such as https://host/v1."""
+    rag_rerank_api_key: SecretStr = SecretStr("")
+    """Key for that server."""
+    rag_rerank_model: str = ""
+    """That server's name of the model; empty: none is named."""
+    rag_rerank_timeout_s: Seconds = 0.5
+    """Seconds that server may take before passages stay as the searches found them."""
     rag_write_timeout_s: Seconds = 30.0
     """Seconds Postgres may take for each step of storing a document."""
     rag_hnsw_ef_search: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many passages a walk of the vector graph keeps in view: more finds more of the nearest, later."""
     rag_uploads_per_worker: Positive = 4
     """Documents one worker stores at a time; beyond that each tenant has one, and more get 429."""
+
+    @model_validator(mode="after")
+    def _http_needs_an_address(self) -> Self:
+        if self.rag_reranker is RerankerKind.HTTP and self.rag_rerank_base_url is None:
+            raise ValueError("RAG_RERANKER=http needs RAG_RERANK_BASE_URL, such as https://host/v1")
+        return self

@@ -23,7 +23,7 @@ _OPENERS = word_set(
 )
 _JOINTS = frozenset({"&", "of", "de", "von", "van", "der", "la", "du"})
 # In a text that writes nearly every word with a capital letter, these tell nothing.
-_SHOUTED_SHARE = 0.6
+_SHOUTED_SHARE = 0.75
 _SHOUTED_FROM = 5
 
 

@@ -24,6 +24,8 @@ _PERIOD = 1.0
 _NAME = 1.0
 _NUMBER = 0.5
 _TITLED = 0.25
+# Beside what its two words are worth alone.
+_PAIR = 0.5
 _SENTENCE = 1.0
 # Of a period that the headings do not name, such as a forecast for it: a sentence that has all else is then about it.
 _ASIDE = 0.6
@@ -48,7 +50,9 @@ def reranked(question: StandaloneQuestion, passages: Sequence[Passage], *, count
     asked = _asked(question)
     candidates = [_Candidate(passage) for passage in passages]
     found = [[_place_of(term, candidate) for candidate in candidates] for term in asked.terms]
-    weights = [_weight(places) for places in found]
+    weights = [
+        _weight(places) * (_PAIR if " " in term else 1.0) for term, places in zip(asked.terms, found, strict=True)
+    ]
     total = sum(weights) or 1.0
     periods = [asked.periods.agreement(candidate.head, candidate.text) for candidate in candidates]
     scores: list[float] = []

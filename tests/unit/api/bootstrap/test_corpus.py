@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from api.bootstrap import Services, build
+from api.bootstrap.reranking import make_reranker
 from api.grounding.corpus import CorpusGrounding
 from api.grounding.off import GroundingOff
-from api.settings import Settings
+from api.settings import Settings, SettingsError
+from rag.reranking.http_reranker import HttpReranker
+from rag.reranking.term_reranker import TermReranker
 from rag.rewriting.glossary import GlossaryError
+from serving.http.pool import ConnectionPool
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -50,6 +54,27 @@ async def test_a_glossary_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyPat
     wrong.write_text("figures: [", encoding="utf-8")
     with pytest.raises(GlossaryError):
         await built(monkeypatch, tmp_path, RAG_GLOSSARY=str(wrong))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "made"),
+    [("terms", TermReranker), ("off", type(None)), ("http", HttpReranker)],
+)
+async def test_the_reranker_is_the_one_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: str, made: type
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("RAG_RERANKER", chosen)
+    monkeypatch.setenv("RAG_RERANK_BASE_URL", "http://127.0.0.1:9/v1")
+    pool = ConnectionPool(connect_timeout_s=1)
+    assert type(make_reranker(Settings.load(None).rag, pool)) is made
+    await pool.aclose()
+
+
+def test_a_server_for_reranking_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_RERANKER", "http")
+    with pytest.raises(SettingsError, match="needs RAG_RERANK_BASE_URL"):
+        Settings.load(None)
 
 
 def test_off_nothing_of_it_is_imported(tmp_path: Path) -> None:
