@@ -6,6 +6,7 @@ keep is described in `lua/books.lua`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 from api.cache.cache_scripts import REDIS_TIME, EntryScripts
 from api.cache.entry_codec import CorruptEntryError, decoded, encoded
 from api.cache.errors import StoreError
-from api.cache.redis_memory import RedisMemory
 from api.cache.types import (
     CacheStatus,
     Entry,
@@ -27,7 +27,12 @@ from api.cache.types import (
     Stored,
 )
 from resilience.redis_link import Argument, RedisAwayError, RedisLink, RedisRefusedError, Script
+from resilience.redis_memory import RedisMemory
 
+logger = logging.getLogger(__name__)
+
+# Of the memory that Redis may have; above it only sessions and limits may grow.
+_SHARE = 0.8
 # Books outlive the last entry by so long; an answer that is under way longer than that is not stored after a purge.
 _BOOKS_OUTLIVE_S = 3600.0
 # How long the followers of an answer that cannot be shared are told so.
@@ -65,7 +70,7 @@ class RedisEntryStore:
         `now_s`: Unix seconds; `clock_lua` sets `now_ms` in Redis.
         """
         self._link = link
-        self._memory = RedisMemory(link=link, clock=time.monotonic)
+        self._memory = RedisMemory(link=link, share=_SHARE, on_change=_tell_of_memory, clock=time.monotonic)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._now_s = now_s
@@ -233,6 +238,13 @@ class RedisEntryStore:
             return await self._link.call(*command)
         except (RedisAwayError, RedisRefusedError) as error:
             raise StoreError(str(error)) from error
+
+
+def _tell_of_memory(is_tight: bool) -> None:  # noqa: FBT001 - the callback's signature
+    if is_tight:
+        logger.warning("Redis is nearly full: new answers take the place of old ones, or are not stored")
+    else:
+        logger.info("Redis has room again: new answers are stored")
 
 
 def _ms(seconds: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +31,7 @@ from api.sessions.turn_codec import (
 )
 from api.sessions.types import Appended, Outcome, Session, Turn
 from resilience.redis_link import Argument, RedisAwayError, RedisLink, RedisRefusedError, Script
+from resilience.redis_memory import RedisMemory
 from serving.types import Json
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ _FOLDER = files("api.sessions").joinpath("lua")
 # What is larger is packed and unpacked in a thread, that other calls move on meanwhile.
 _INLINE_BYTES = 64 * 1024
 _DIGEST_BYTES = 20
+# Of the memory that Redis may have; the rest is left to the limits of requests.
+_SHARE = 0.9
 _encode = msgspec.json.Encoder().encode
 
 
@@ -59,6 +63,7 @@ class RedisSessionStore:
         `longest_call_s`: for so long a deletion is remembered, because no call lasts longer.
         """
         self._link = link
+        self._memory = RedisMemory(link=link, share=_SHARE, on_change=_tell_of_memory, clock=time.monotonic)
         self._key = blake2b(secret, digest_size=32, person=b"session-key").digest()
         self._ttl_ms = _ms(ttl_s)
         self._max_turns = max_turns
@@ -91,6 +96,8 @@ class RedisSessionStore:
         content, prompt = written(turn), written_system(system) if system else b""
         if len(content) + len(prompt) > self._max_bytes:
             return Appended(Outcome.TOO_LARGE)
+        if await self._is_tight():
+            return Appended(Outcome.NO_ROOM)
         pack = partial(entry_of, content, continues=turn.continues)
         entry = await asyncio.to_thread(pack) if len(content) > _INLINE_BYTES else pack()
         outcome, dropped = await self._run(
@@ -109,6 +116,12 @@ class RedisSessionStore:
 
     async def delete(self, tenant: str, session_id: str) -> bool:
         return bool(await self._run(self._delete, tenant, session_id, self._deletion_ms))
+
+    async def _is_tight(self) -> bool:
+        try:
+            return await self._memory.is_tight()
+        except RedisAwayError as error:
+            raise SessionStoreError(str(error)) from error
 
     async def _remove(self, tenant: str, session_id: str, corrupt: Sequence[bytes]) -> None:
         try:
@@ -154,6 +167,13 @@ def _opened(system: bytes, entries: Sequence[bytes]) -> tuple[Session, list[byte
 
 def _joined(turn: Turn, more: Turn) -> Turn:
     return replace(turn, messages=(*turn.messages, *more.messages), question=turn.question or more.question)
+
+
+def _tell_of_memory(is_tight: bool) -> None:  # noqa: FBT001 - the callback's signature
+    if is_tight:
+        logger.warning("Redis is nearly full: turns of sessions are not stored")
+    else:
+        logger.info("Redis has room again: turns of sessions are stored")
 
 
 def _script(name: str) -> Script:

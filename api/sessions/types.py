@@ -28,6 +28,8 @@ class Outcome(StrEnum):
 
     STORED = "stored"
     TOO_LARGE = "too_large"
+    NO_ROOM = "no_room"
+    """Redis is nearly full."""
     DELETED = "deleted"
     """The session was deleted while the answer was under way."""
 

@@ -149,6 +149,9 @@ async def test_a_full_redis_takes_no_turn_and_still_deletes(desk: Desk) -> None:
     with redis.Redis.from_url(desk.url) as client:
         before = client.config_get("maxmemory")["maxmemory"]
         try:
+            client.config_set("maxmemory", client.info("memory")["used_memory"])
+            # Those that have not looked yet at how full it is, and those that have.
+            assert await add(desk.store(), turn("two")) == ["no_room"]
             client.config_set("maxmemory", 1)
             with pytest.raises(SessionStoreError, match="OOM"):
                 await add(store, turn("two"))
