@@ -98,7 +98,8 @@ class Metrics:
     def _add_sessions(self) -> None:
         about = (
             "Turns of sessions by what became of them: stored, dropped (made room for a newer one), too_large, no_room "
-            "(Redis is nearly full), unfit (no complete answer), deleted (the session was, meanwhile), lost (the store was away), corrupt (removed)."
+            "(Redis is nearly full), unfit (no complete answer), deleted (the session was, meanwhile), lost (the store "
+            "was away), corrupt (removed)."
         )
         self.session_turns = self._counter("gateway_session_turns", about, ("outcome",))
         about = "What recalling a session took, by what the client was told: new, continued or stateless."
