@@ -27,6 +27,8 @@ _COMMAND = (sys.executable, "-E", "-s", "-B", "-X", "utf8", "-m", "rag.parsing")
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": ""}
 _LINE_BYTES = 1_000_000
 _WRITE_BYTES = 262_144
+# Half a millisecond: lines that have come already are had without waiting, and others wait for the event loop.
+_PIECES_AT_ONCE = 64
 # A killed process is gone at once, unless a disk or a file server holds it.
 _REAP_S = 5.0
 _OUT_OF_TIME = {signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL}
@@ -166,6 +168,8 @@ async def _messages(process: Process) -> tuple[Beginning | None, list[Piece], En
             match _decoder.decode(line):
                 case PieceRead(text=text, headings=headings, page=page):
                     pieces.append(Piece(text=text, headings=headings, page=page))
+                    if not len(pieces) % _PIECES_AT_ONCE:
+                        await asyncio.sleep(0)
                 case Beginning() as beginning:
                     pass
                 case End() | Refusal() as ending:

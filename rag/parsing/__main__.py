@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -21,7 +22,7 @@ from rag.parsing.document import read
 from rag.parsing.wire import End, Message, Order, PieceRead, refusal
 from rag.types import Piece
 
-_NICENESS = 10
+_NICENESS = 5
 # Beyond the parent's own patience, so that it is the parent who says what happened.
 _GRACE_S = 2
 
@@ -70,8 +71,8 @@ def _limit(order: Order) -> None:
     ):
         _, hard = resource.getrlimit(what)
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard),) * 2)
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123 - pathlib takes 10 ms to load
-        score.write("1000")  # rather this process than the gateway
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # rather this process than the gateway
 
 
 if __name__ == "__main__":
