@@ -11,7 +11,7 @@ from rag.base import CorpusStore, DocumentReader, Progress
 from rag.embedded_text import embedded_text
 from rag.errors import CorpusUnavailable, DocumentInProgress
 from rag.types import Document, Draft, Piece, ReadDocument
-from serving.embedders.base import Embedder
+from serving.embedders.base import Embedder, EmbedderTimeout
 
 # Hashed on the event loop: a millisecond.
 _INLINE_BYTES = 1_000_000
@@ -50,6 +50,7 @@ class Ingestor:
         existing = await self._store.existing(tenant, collection, content_hash)
         if existing is not None:
             return existing, False
+        await self._start_embedder()
         document = await self._reader.read(data, filename=filename, media_type=media_type)
         draft = Draft(
             filename=filename,
@@ -70,6 +71,14 @@ class Ingestor:
         if stored is None:
             raise CorpusUnavailable("The document was deleted as soon as it was stored.")
         return stored, True
+
+    async def _start_embedder(self) -> None:
+        """Some know their dimensions only then; and one that is away is known before the work begins."""
+        try:
+            async with asyncio.timeout(self._embed_timeout_s):
+                await self._embedder.start()
+        except TimeoutError as error:
+            raise EmbedderTimeout("The embedder does not start.") from error
 
     async def _write(
         self, tenant: str, collection: str, draft: Draft, document: ReadDocument, progress: Progress | None

@@ -43,13 +43,16 @@ class EchoEmbedder:
     under_way: int = 0
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
     name: str = "echo"
-    dimensions: int = 3
+    dimensions: int = 0
+    away: bool = False
 
     def __post_init__(self) -> None:
         self.may_go_on.set()
 
     async def start(self) -> None:
-        pass
+        if self.away:
+            await asyncio.Event().wait()
+        self.dimensions = 3
 
     async def embed(self, texts: Sequence[str], *, timeout_s: float, bulk: bool = False) -> list[bytes]:
         self.calls.append((list(texts), timeout_s, bulk))
@@ -185,6 +188,17 @@ async def test_an_embedder_that_fails_leaves_nothing(place: Workplace, fail_at: 
     with pytest.raises(EmbedderTimeout):
         await place.ingest()
     assert place.is_empty()
+
+
+async def test_an_embedder_that_does_not_start_is_known_before_the_document_is_read(place: Workplace) -> None:
+    place.embedder.away = True
+    ingestor = Ingestor(
+        reader=place.reader, store=place.store.as_store(), embedder=place.embedder, embed_timeout_s=0.02, batch=2
+    )
+    with pytest.raises(EmbedderTimeout):
+        await ingestor.ingest("acme", "files", b"a", filename="notes.txt")
+    assert place.is_empty()
+    assert not place.reader.reads
 
 
 async def test_a_store_that_fails_leaves_nothing(place: Workplace) -> None:
