@@ -38,7 +38,7 @@ def grounded_question(question: str, passages: Sequence[Passage]) -> str:
 def passage_line(label: int, passage: Passage) -> str:
     names = dict.fromkeys(filter(None, (quoted(name) for name in (passage.title, *passage.headings))))
     trail = " > ".join(names)[:_MOST_TRAIL_CHARACTERS] or quoted(passage.filename)
-    return f"[{label}] ({trail}). {quoted(passage.text)}"
+    return f"[{label}] ({trail}) {quoted(passage.text)}"
 
 
 def _instructed(messages: Sequence[JsonObject]) -> list[JsonObject]:

@@ -15,7 +15,7 @@ from api.readiness import Dependency
 from api.routes.rag_access import Corpus
 from api.settings import Settings
 from observability.metrics import Metrics
-from serving.embedders.base import Embedder, EmbedderError
+from serving.embedders.base import Embedder
 from serving.http.pool import ConnectionPool
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class CorpusServices:
 def corpus_services(
     settings: Settings, metrics: Metrics, pool: ConnectionPool, *, embedder: Embedder, cache: AnswerCacheServices
 ) -> CorpusServices:
-    """`embedder`: of questions and of documents; it is started here too. Raises GlossaryError."""
+    """`embedder`: of questions and of documents, whoever comes first has it loaded. Raises GlossaryError."""
     if not settings.rag.rag_enabled:
         return CorpusServices(grounding=GroundingOff(), corpus=None)
     from api.bootstrap.corpus_parts import CorpusParts  # noqa: PLC0415 - nothing of it is imported where it is off
@@ -70,7 +70,7 @@ def corpus_services(
             answers=cache.corpus_answers,
         ),
         dependencies={"corpus": Dependency(parts.store.check), "embedder": Dependency(embedder.check)},
-        starts=[parts.link.start, embedder.start],
+        starts=[parts.link.start],
         closes=[parts.link.aclose],
     )
 
@@ -79,7 +79,5 @@ async def _started(start: Callable[[], Awaitable[None]]) -> None:
     """What cannot start now is logged by itself, shows in /readyz, and is tried again."""
     try:
         await start()
-    except EmbedderError:
-        pass
     except Exception:
         logger.exception("a part of the corpus did not start")

@@ -120,6 +120,8 @@ def administered(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway
         # A loaded machine must not look like a store or a model that is away.
         SEMANTIC_CACHE_TIMEOUT_S=5,
         EMBEDDER_TIMEOUT_S=10,
+        RAG_EMBED_TIMEOUT_S=10,
+        RAG_SEARCH_TIMEOUT_S=10,
         SEMANTIC_CACHE_AUDIT_SHARE=0,
     )
     eventually(gateway.readiness, until=lambda answer: answer.json()["status"] == "ready")

@@ -129,5 +129,5 @@ def test_where_nothing_was_found_the_engine_is_told_so() -> None:
 
 def test_a_passage_says_where_it_is_from() -> None:
     found = passage(1, "Costs\nfell.", title="Report", headings=("Report", "Results", "Costs"))
-    assert passage_line(3, found) == "[3] (Report > Results > Costs). Costs fell."
-    assert passage_line(1, passage(1, "x", title="", headings=())) == "[1] (file.md). x"
+    assert passage_line(3, found) == "[3] (Report > Results > Costs) Costs fell."
+    assert passage_line(1, passage(1, "x", title="", headings=())) == "[1] (file.md) x"
