@@ -27,13 +27,13 @@ _READ_IN_PART: LiteralString = (
 )
 _COLUMNS: LiteralString = "id, document_id, filename, title, headings, page, text"
 
-# Materialised, so that the planner cannot walk the graph.
+# The order is by an expression that the graph does not know.
 _EXACT: LiteralString = """
-    compared AS MATERIALIZED (
-        SELECT id, embedding <#> %(vector)b::halfvec({dimensions}) AS distance
+    nearest AS MATERIALIZED (
+        SELECT id, (embedding <#> %(vector)b::halfvec({dimensions})) + 0 AS distance
         FROM {table} WHERE collection_id = %(collection)b::bigint
+        ORDER BY distance LIMIT %(count)b
     ),
-    nearest AS MATERIALIZED (SELECT id, distance FROM compared ORDER BY distance LIMIT %(count)b),
     by_meaning AS (SELECT {columns}, -distance AS score FROM nearest JOIN {table} USING (id))
 """
 _WALK: LiteralString = """
