@@ -6,6 +6,7 @@ The SQL lies beside this file.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import LiteralString, NamedTuple
 
@@ -189,9 +190,12 @@ async def _make(connection: psycopg.AsyncConnection) -> None:
     elif not await _exists(connection, _NAMESPACE):
         await connection.execute("CREATE SCHEMA rag")
     if login.may_make_roles:
-        await connection.execute(sql_of("tenant_role"))
-        if not login.is_superuser and not login.is_tenant:
-            await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TENANT_ROLE)))
+        # Not every such user may grant a role that another database's user has made; `prepare` sees what came of it.
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            async with connection.transaction():
+                await connection.execute(sql_of("tenant_role"))
+                if not login.is_superuser and not login.is_tenant:
+                    await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TENANT_ROLE)))
     await connection.execute(sql_of("schema"))
     await _grant(connection)
     await connection.execute("INSERT INTO rag.schema_version VALUES (%s)", (VERSION,))
@@ -242,13 +246,15 @@ async def _exists(connection: psycopg.AsyncConnection, catalogue: LiteralString,
 
 
 async def _login(connection: psycopg.AsyncConnection) -> _Login:
+    # Since Postgres 16 a role's maker is a member who may not become it, unless it was granted so.
+    right = "SET" if connection.info.server_version >= 160_000 else "MEMBER"
     found = await connection.execute(
         """
         SELECT rolname, rolsuper, rolsuper OR rolcreaterole, rolsuper OR rolbypassrls,
-               COALESCE(pg_has_role(oid, to_regrole(%s)::oid, 'MEMBER'), false)
+               COALESCE(pg_has_role(oid, to_regrole(%s)::oid, %s), false)
         FROM pg_roles WHERE rolname = session_user
         """,
-        (TENANT_ROLE,),
+        (TENANT_ROLE, right),
     )
     row = await found.fetchone()
     if row is None:

@@ -103,6 +103,27 @@ async def test_an_ordinary_user_searches_words_in_an_index_if_a_superuser_has_he
     assert empty.execute("SELECT to_regclass('rag.chunks_8_words') IS NOT NULL") == [(True,)]
 
 
+@pytest.mark.parametrize("grants", [False, True], ids=["not its own role", "its own role"])
+async def test_a_user_who_may_make_roles_runs_as_the_tenants_role_if_it_can(
+    empty: Workshop, ordinary: str, corpus_url: str, tenant: str, grants: bool
+) -> None:
+    """The role belongs to the server: another database's superuser has made it."""
+    await prepare(corpus_url)
+    with psycopg.connect(ordinary) as connection:
+        user = connection.info.user
+    empty.execute(f"ALTER ROLE {user} CREATEROLE")
+    if grants:
+        empty.execute(f"GRANT rag_tenant TO {user} WITH ADMIN OPTION")
+    corpus = empty.corpus(ordinary)
+    await store(corpus, tenant, "docs", ["mine"], vectors=[vector(1)])
+    await store(corpus, f"other-{tenant}", "docs", ["theirs"], vectors=[vector(1)])
+    assert await search(corpus, tenant, "docs", vector=vector(1)) == (["mine"], [])
+    async with await psycopg.AsyncConnection.connect(ordinary, autocommit=True) as connection:
+        await CorpusSchema(statement_timeout_s=5).adopt(connection)
+        who = await (await connection.execute("SELECT current_user, (SELECT count(*) FROM rag.chunks_8)")).fetchone()
+    assert who == ("rag_tenant" if grants else user, 0)
+
+
 async def test_a_user_who_may_not_make_tables_is_told_so(empty: Workshop) -> None:
     name = f"user_{uuid4().hex}"
     empty.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
