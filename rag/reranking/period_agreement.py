@@ -99,7 +99,16 @@ def _forms(period: Period) -> list[str]:
     """The usual spellings, in lower case."""
     year = period.year
     if not period.part:
-        return [str(year)]
+        # The year alone is also in each of its quarters' names.
+        return [
+            f"fiscal {year}",
+            f"in {year}",
+            f"for {year}",
+            f"year {year}",
+            f"fy{year}",
+            f"fy {year}",
+            f"fy{(year or 0) % 100:02}",
+        ]
     if not period.part.startswith(_QUARTER):
         return _other_forms(period)
     number = int(period.part[1])

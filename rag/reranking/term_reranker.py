@@ -58,19 +58,18 @@ def reranked(question: StandaloneQuestion, passages: Sequence[Passage], *, count
     scores: list[float] = []
     for index, candidate in enumerate(candidates):
         score = sum(weight * places[index] for weight, places in zip(weights, found, strict=True)) / total
-        score += (
-            _PERIOD * periods[index]
-            + _NAME * _named(asked.names, candidate)
-            + _NUMBER * _share(asked.numbers, candidate.text)
-        )
-        scores.append(score + _PLACE / (1 + index))
-    order = sorted(range(len(candidates)), key=scores.__getitem__, reverse=True)
-    # What was not read again cannot overtake what was.
-    again = order[: max(_READ_AGAIN, 2 * count)]
+        score += _NAME * _named(asked.names, candidate) + _NUMBER * _share(asked.numbers, candidate.text)
+        scores.append(score + _PERIOD * periods[index] + _PLACE / (1 + index))
+    # What was not read again cannot overtake what was, so what may be said aside is judged by its sentence.
+    hopes = [
+        score + (1.0 - SAID_ASIDE if period == SAID_ASIDE else 0.0)
+        for score, period in zip(scores, periods, strict=True)
+    ]
+    again = sorted(range(len(candidates)), key=hopes.__getitem__, reverse=True)[: max(_READ_AGAIN, 2 * count)]
     for index in again:
         worth = _SENTENCE + (_ASIDE if periods[index] == SAID_ASIDE else 0.0)
         scores[index] += worth * _best_sentence(asked, weights, candidates[index])
-    again.sort(key=scores.__getitem__, reverse=True)
+    again.sort(key=lambda index: (-scores[index], index))
     return [replace(passages[index], score=scores[index]) for index in again[:count]]
 
 

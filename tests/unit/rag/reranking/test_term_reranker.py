@@ -62,6 +62,17 @@ def test_a_whole_year_is_not_told_by_one_of_its_quarters() -> None:
     assert found == 2
 
 
+def test_a_year_said_in_the_text_counts_where_headings_name_another() -> None:
+    found = best(
+        "How many people did Zephyr employ in 2022?",
+        report(1, "Zephyr", "2024", "Zephyr employs 900 people."),
+        report(
+            2, "Zephyr", "2023", "Zephyr employs 800 people, 50 more than in 2022, when Zephyr employed 750 people."
+        ),
+    )
+    assert found == 2
+
+
 @pytest.mark.parametrize(
     "spelling",
     ["Q3 2024", "3Q24", "third quarter of 2024", "Q3 FY24", "2024 Q3", "third quarter, fiscal 2024", "FY24 Q3"],
