@@ -52,7 +52,12 @@ def last_turn(question: str, earlier: Sequence[str], glossary: Glossary) -> Turn
 
 
 def _read(text: str, glossary: Glossary) -> _Read:
-    question = read_question(text.strip(), glossary)
+    """Of a text that is too long nothing is read."""
+    text = text.strip()
+    if len(text) > _LONGEST:
+        unread = Question(text, (), (), (), ())
+        return _Read(unread, FollowUp(Marker.NONE, 0, 0, unread, (), ()))
+    question = read_question(text, glossary)
     return _Read(question, read_follow_up(question))
 
 

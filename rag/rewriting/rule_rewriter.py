@@ -12,6 +12,8 @@ from rag.types import StandaloneQuestion
 
 # Changes when a rule does.
 _RULES = "1"
+# Characters of a long question's beginning and end, which take about a millisecond each.
+_READ = 500
 
 
 class RuleRewriter:
@@ -26,6 +28,9 @@ class RuleRewriter:
     def rewrite(self, question: str, earlier: Sequence[str]) -> StandaloneQuestion:
         turn = last_turn(question, earlier, self._glossary)
         searched = turn.asked
+        if not searched.tokens:
+            # Too long to be a follow-up. Where it begins and ends says what it is about, and that is read in time.
+            searched = read_question(_shortened(searched.text), self._glossary)
         if not turn.complete and turn.context is not None:
             # What could not be made complete is searched with what was spoken of before.
             searched = read_question(f"{turn.context.text} {turn.asked.text}", self._glossary)
@@ -35,3 +40,7 @@ class RuleRewriter:
             words=search_words(searched),
             complete=turn.complete,
         )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 2 * _READ else f"{text[:_READ]} {text[-_READ:]}"

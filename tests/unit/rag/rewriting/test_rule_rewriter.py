@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,9 +114,27 @@ def test_words_the_most_telling_first(asked: str, words: tuple[str, ...]) -> Non
     assert REWRITER.rewrite(asked, []).words == words
 
 
+def test_a_pasted_text_is_searched_by_its_beginning_and_its_end() -> None:
+    pasted = "What does Zephyr promise here? " + "lorem ipsum " * 100_000 + "Is the AX-200 part of it?"
+    found = REWRITER.rewrite(pasted, [pasted, "and in Q4?"])
+    assert found.text == pasted
+    assert {"zephyr", "ax-200"} <= set(found.words)
+    assert len(found.search_text) < 1100
+
+
 def test_the_version_is_of_the_rules_and_the_words() -> None:
     assert REWRITER.version.endswith(load_glossary().version)
     assert REWRITER.version != load_glossary().version
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 400, "ok " * 133, "and " * 100, "Q3 " * 130, "?" * 400, "(" * 400, "A" * 400, "a-" * 200, "the " * 100],
+)
+def test_no_text_takes_long(text: str) -> None:
+    began = time.process_time()
+    REWRITER.rewrite(text, ["What was Zephyr's revenue in Q3 2024?", text])
+    assert time.process_time() - began < 0.1
 
 
 @given(texts, st.lists(texts, max_size=4))
