@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from api.settings import setting_names
+from scripts.embedded.processes import ProcessIdentity
+from scripts.embedded.state import Phase, StackState
 from scripts.ingest import main
 from scripts.ingest_client import CorpusClient, Failed, Stopped
 from serving.tools.command_line import run
@@ -156,6 +158,22 @@ def test_a_key_that_may_not_is_tried_once(
     assert "Not with this key." in said.err
     assert KEY not in said.out + said.err
     assert len(gateway.asked) == 1
+
+
+def test_the_platform_that_runs_is_found_by_itself(
+    gateway: ScriptedGateway, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.answers = [Answer(200, [DOCUMENT])]
+    (folder / "data").mkdir()
+    StackState(
+        phase=Phase.READY,
+        supervisor=ProcessIdentity(pid=1, created_at=1.0),
+        host="127.0.0.1",
+        gateway_port=int(gateway.url.rpartition(":")[2]),
+    ).write(folder / "data")
+    assert run(main, prog="ingest", arguments=["a.md", "--collection", "notes", "--env-file", "none.env"]) == 0
+    assert "1 known" in capsys.readouterr().out
+    assert gateway.asked[0][0] == "/v1/rag/documents"
 
 
 def test_no_gateway_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
