@@ -88,8 +88,8 @@ def _add_collection_routes(router: APIRouter, access: CorpusAccess) -> None:
     async def delete(request: Request, name: _CollectionName) -> Response:
         async with access.visit(request) as visit:
             await visit.spend()
-            await visit.corpus.store.delete_collection(visit.tenant, _checked_name(name))
-            await visit.corpus.answers.forget(visit.tenant, name)
+            async with visit.forgetting(_checked_name(name)):
+                await visit.corpus.store.delete_collection(visit.tenant, name)
             return visit.answer(RagCollectionDeleted(name=name))
 
 

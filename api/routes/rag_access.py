@@ -64,6 +64,18 @@ class Visit:
     def headers(self) -> Headers:
         return [] if self._limits is None else wire_headers(self._limits)
 
+    @asynccontextmanager
+    async def forgetting(self, collection: str) -> AsyncIterator[None]:
+        """Around what deletes from the collection: no answer from it is kept, however the block ends.
+
+        A store that is late may have deleted all the same, and whoever asks it again hears that there is nothing.
+        """
+        try:
+            yield
+        finally:
+            # To its end, also when the time for the request is over.
+            await asyncio.shield(asyncio.ensure_future(self.corpus.answers.forget(self.tenant, collection)))
+
     def answer(self, body: object, *, status: int = 200, as_line: bool = False) -> Response:
         """`as_line`: as the last of the lines of which an answer with progress consists."""
         encoded, kind = encode(body), "application/json"

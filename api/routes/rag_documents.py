@@ -61,8 +61,9 @@ def add_document_routes(router: APIRouter, access: CorpusAccess, *, slots: Uploa
     async def delete(request: Request, document_id: _DocumentId) -> Response:
         async with access.visit(request) as visit:
             await visit.spend()
-            deleted = await visit.corpus.store.delete_document(visit.tenant, _checked_id(document_id))
-            await visit.corpus.answers.forget(visit.tenant, deleted.collection)
+            found = await visit.corpus.store.document(visit.tenant, _checked_id(document_id))
+            async with visit.forgetting(found.collection):
+                deleted = await visit.corpus.store.delete_document(visit.tenant, found.id)
             logger.info("document deleted", extra={"tenant": visit.tenant, "document_id": deleted.id})
             return visit.answer(RagDocumentDeleted(id=deleted.id))
 

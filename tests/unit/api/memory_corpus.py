@@ -28,6 +28,8 @@ class MemoryCorpus:
     """Store, ingestion and retriever in one. `error` is raised by whatever is asked next, and stays."""
 
     error: Exception | None = None
+    late: Exception | None = None
+    """Raised by what deletes, when it has."""
     fail_after: int | None = None
     """Pieces after which ingestion raises `error`; None: before the first."""
     hold: asyncio.Event | None = None
@@ -128,6 +130,8 @@ class MemoryCorpus:
         await self.collection(tenant, name)
         del self.known[tenant, name]
         self.rows = {key: row for key, row in self.rows.items() if (row[0], row[1].collection) != (tenant, name)}
+        if self.late is not None:
+            raise self.late
 
     async def documents(
         self, tenant: str, collection: str, *, limit: int, after: str | None = None
@@ -153,6 +157,8 @@ class MemoryCorpus:
         document = await self.document(tenant, document_id)
         del self.rows[document_id]
         self._count(tenant, document.collection)
+        if self.late is not None:
+            raise self.late
         return document
 
     def understand(self, request: RagRequest, question: str, earlier: Sequence[str]) -> StandaloneQuestion:

@@ -193,6 +193,17 @@ async def test_a_document_goes_for_good(client: httpx.AsyncClient, corpus: Memor
         assert error_of(await client.request(method, where)) == (404, "document_id", "document_not_found")
 
 
+@pytest.mark.parametrize("what", ["documents", "collections"])
+async def test_what_may_be_gone_answers_no_more(client: httpx.AsyncClient, corpus: MemoryCorpus, what: str) -> None:
+    """A store that is late has deleted perhaps, and the second attempt finds nothing to delete."""
+    stored = (await store(client)).json()
+    where = f"{DOCUMENTS}/{stored['id']}" if what == "documents" else f"{DOCUMENTS[:-9]}collections/reports"
+    corpus.forgotten.clear()
+    corpus.late = CorpusUnavailable("late")
+    assert (await client.delete(where)).status_code == 503
+    assert corpus.forgotten == [("ours", "reports")]
+
+
 async def test_neither_names_nor_texts_are_logged(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         stored = (await store(client, "a very private line", filename="salaries.txt")).json()
