@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from api.cache.base import QuestionParser
 from rag.types import StandaloneQuestion
@@ -25,8 +25,12 @@ def text_of(message: Json) -> str:
 
 def questions_before(messages: Sequence[Json]) -> list[str]:
     """What the user said before the last message, the oldest first."""
-    texts = (text_of(message) for message in messages[:-1] if message["role"] == "user")
-    return [text[:_MOST_CHARACTERS] for text in texts if text][-_MOST_EARLIER:]
+    return recent(text_of(message) for message in messages[:-1] if message["role"] == "user")
+
+
+def recent(questions: Iterable[str]) -> list[str]:
+    """As many of them, and as much of each, as a follow-up may go back to. The oldest first."""
+    return [text[:_MOST_CHARACTERS] for text in questions if text][-_MOST_EARLIER:]
 
 
 def asked_messages(messages: Sequence[Json], question: StandaloneQuestion, parser: QuestionParser | None) -> list[Json]:

@@ -12,7 +12,7 @@ from api.call import Call
 from api.corpus_errors import from_rag
 from api.errors import CorpusAway
 from api.grounding.citing import CitedStream, cite_whole
-from api.grounding.conversation import asked_messages, questions_before, text_of
+from api.grounding.conversation import asked_messages, questions_before, recent, text_of
 from api.grounding.known_collections import KnownCollections
 from api.schemas.tokens import estimated_tokens
 from observability.metrics import Metrics
@@ -56,7 +56,7 @@ class CorpusGrounding:
     async def prepare(self, call: Call) -> None:
         rag = _request(call)
         messages = call.body["messages"]
-        earlier = list(call.earlier_questions) or questions_before(messages)
+        earlier = recent(call.earlier_questions) or questions_before(messages)
         call.standalone = self._retriever.understand(rag, text_of(messages[-1]), earlier)
         call.collection = await self._collection(call, rag)
         if call.collection is not None:
@@ -69,6 +69,10 @@ class CorpusGrounding:
                 "top_k": rag.top_k,
                 "rewriter": self._rewriter_version,
             }
+            if not call.standalone.complete:
+                # Passages are looked for with more than it says, of which the messages need not have anything: a
+                # conversation that a session remembers may have had no room in the prompt.
+                call.asked["rag"]["searched"] = call.standalone.search_text
 
     async def ground(self, call: Call) -> None:
         rag, collection, question = _request(call), call.collection, call.standalone

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from api.cache.types import CacheStatus
+from rag.rewriting.glossary import load_glossary
+from rag.rewriting.rule_rewriter import RuleRewriter
 from tests.unit.api.cache.cached_house import Answer
 from tests.unit.api.grounding.grounded_house import PASSAGES, QUESTION, SENTENCE, GroundedHouse, conversation
 from tests.unit.api.grounding.test_grounded_answers import citations, content, headers
@@ -118,6 +120,23 @@ async def test_a_conversation_that_matters_is_seen_by_the_engine_and_compared(sa
     other = ("My name is Bob, and I like tables.", "Hello Bob.", said[-1])
     found = await house.asked(messages=conversation(*other))
     assert found.call.cache_age_s is None
+
+
+async def test_what_a_session_alone_tells_of_a_question_is_compared() -> None:
+    """A conversation that has no room in the prompt still says which passages "Why?" is about."""
+    house = GroundedHouse()
+    rewriter = RuleRewriter(load_glossary())
+    house.retriever.understand = lambda _, question, earlier: rewriter.rewrite(question, earlier)  # type: ignore[method-assign]
+
+    async def asked(question: str, *earlier: str) -> Any:
+        call: Any = (await house.asked()).call
+        call.body, call.earlier_questions = {"messages": conversation(question)}, earlier
+        await house.pipeline.grounding.prepare(call)
+        return call.asked
+
+    other = "What was Boreal's revenue in Q3 2024?"
+    assert await asked("Why?") != await asked("Why?", QUESTION) != await asked("Why?", other)
+    assert await asked(COMPLETE) == await asked(FOLLOW_UP, QUESTION) == await asked(COMPLETE, other)
 
 
 async def test_without_a_cache_the_engine_sees_the_conversation() -> None:

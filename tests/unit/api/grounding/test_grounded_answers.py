@@ -196,6 +196,9 @@ async def test_what_a_session_remembers_is_asked_before_what_the_body_has() -> N
     call.body, call.earlier_questions = {"messages": [{"role": "user", "content": "And then?"}]}, ("First?", "Second?")
     await house.pipeline.grounding.prepare(call)
     assert house.retriever.earlier[-1] == ["First?", "Second?"]
+    call.earlier_questions = ("?" * 100_000,) * 100
+    await house.pipeline.grounding.prepare(call)
+    assert sum(map(len, house.retriever.earlier[-1])) <= 40_000
 
 
 async def test_an_engine_that_fails_without_any_answer_kept_is_an_error() -> None:
