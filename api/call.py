@@ -49,7 +49,9 @@ class Call:
     session_state: SessionState | None = None
     """What the client is told of its session; None where it has named none."""
     earlier_questions: Sequence[str] = ()
-    """What the user asked before in this session, the oldest first; none of a conversation that the body brings."""
+    """What the user asked before in this session and in the body that goes on with it, the oldest first; empty without
+    a session, also where the body brings a conversation.
+    """
     prompt_room: int = 0
     """Tokens of the model's context that are left when the answer is as long as it may be."""
     rag: RagRequest | None = None

@@ -21,6 +21,7 @@ from api.sessions.messages import (
     first_stray_result,
     message_tokens,
     question_in,
+    questions_before,
     without_system,
 )
 from api.sessions.prune import prune_context
@@ -89,7 +90,8 @@ class SessionMemory:
             # Copies: what is remembered is what the client has said, whatever later stages put into the prompt.
             said = tuple(map(dict, new))
             call.session = _Recalled(tenant, call.session_id, session.generation, system, said)
-            call.earlier_questions = tuple(turn.question for turn in session.turns if turn.question)
+            remembered = (turn.question for turn in session.turns)
+            call.earlier_questions = tuple(filter(None, (*remembered, *questions_before(new))))
         self._reporting.recalled(call.session_state, time.perf_counter() - began_s)
 
     async def remember(self, call: Call, reply: Reply) -> None:

@@ -28,6 +28,13 @@ def question_in(messages: Sequence[Json]) -> str | None:
     return None
 
 
+def questions_before(messages: Sequence[Json]) -> Iterator[str]:
+    """What the user said in all but the last message."""
+    for message in messages[:-1]:
+        if message["role"] == "user" and (text := _text(message.get("content"))) is not None:
+            yield text
+
+
 def calls_of(message: Json) -> Iterator[str]:
     """What names the calls of tools in it."""
     for call in message.get("tool_calls") or ():

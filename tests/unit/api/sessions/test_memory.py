@@ -131,6 +131,12 @@ async def test_what_was_said_before_stands_in_front_and_counts() -> None:
     assert call.body_bytes > without.body_bytes + 100
 
 
+async def test_what_the_body_brings_was_asked_after_what_is_remembered() -> None:
+    brought = [user("two"), assistant("2"), {"role": "user", "content": [{"type": "text", "text": "three"}]}]
+    call = await Desk(known(turn("one"))).recalled(SYSTEM, *brought, assistant("3"), user("and then?"))
+    assert call.earlier_questions == ("one", "two", "three")
+
+
 async def test_a_new_session_has_nothing_to_add() -> None:
     call = await Desk().recalled(SYSTEM, user("now"))
     assert call.body["messages"] == [SYSTEM, user("now")]
