@@ -122,11 +122,11 @@ async def test_a_conversation_that_matters_is_seen_by_the_engine_and_compared(sa
     assert found.call.cache_age_s is None
 
 
-async def test_what_a_session_alone_tells_of_a_question_is_compared() -> None:
+async def test_what_a_session_alone_tells_of_a_question_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation that has no room in the prompt still says which passages "Why?" is about."""
     house = GroundedHouse()
     rewriter = RuleRewriter(load_glossary())
-    house.retriever.understand = lambda _, question, earlier: rewriter.rewrite(question, earlier)  # type: ignore[method-assign]
+    monkeypatch.setattr(house.retriever, "understand", lambda _, question, earlier: rewriter.rewrite(question, earlier))
 
     async def asked(question: str, *earlier: str) -> Any:
         call: Any = (await house.asked()).call
