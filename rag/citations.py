@@ -21,9 +21,13 @@ _GROUP = rf"{_SPACE}{{0,8}}{_BRACKET}(?:{_SPACE}?{_BRACKET})*"
 _TOKEN = re.compile(rf"(?P<fence>```)|(?P<tick>`)|(?P<line>\n)|(?P<group>{_GROUP})")
 _ONE_BRACKET = re.compile(rf"{_SPACE}*{_BRACKET}")
 _LABEL = re.compile(r"\d+")
-# What may yet become a group, or a fence, with what comes next.
-_BEGUN = r"\[(?: ?[1-9]\d{0,2} ?,){0,19} ?(?:[1-9]\d{0,2})? ?"
-_POSSIBLE = re.compile(rf"(?:{_SPACE}{{0,8}}(?:{_BRACKET}{_SPACE}?)*(?:{_BEGUN})?|(?<!`)`{{1,2}})\Z")
+# What may yet become a group, or a fence, with what comes next. Read backwards from the end, because a search for where
+# it begins would try each of a thousand marks in a row.
+_BEGUN_BACKWARDS = r" ?(?:\d{0,2}[1-9])? ?(?:, ?\d{0,2}[1-9] ?){0,19}\["
+_BRACKET_BACKWARDS = r"\] ?\d{0,2}[1-9](?: ?, ?\d{0,2}[1-9]){0,19} ?\["
+_POSSIBLE_BACKWARDS = re.compile(
+    rf"`{{1,2}}(?!`)|(?:{_BEGUN_BACKWARDS})?(?:{_SPACE}?{_BRACKET_BACKWARDS})*{_SPACE}{{0,8}}"
+)
 _SENTENCE_END = re.compile("(?<=[.!?])[\"')\\]\u201d\u2019]*\\s+|\\n+")
 _MOST_CLAUSE = 2_000
 _BETWEEN = " \t,;.&"
@@ -59,8 +63,8 @@ class CitationReader:
     def feed(self, text: str) -> str:
         """What can be shown by now."""
         self._pending += text
-        possible = _POSSIBLE.search(self._pending)
-        end = len(self._pending) if possible is None else possible.start()
+        possible = _POSSIBLE_BACKWARDS.match(self._pending[::-1])
+        end = len(self._pending) - (0 if possible is None else possible.end())
         settled, self._pending = self._pending[:end], self._pending[end:]
         written = self._settle(settled)
         return written if self._checks else text

@@ -13,7 +13,7 @@ _FIGURE = re.compile(
     re.VERBOSE,
 )
 _SEPARATORS = str.maketrans("", "", ",'\u00a0\u202f")
-_ENUMERATION = re.compile(r"^\s*\d{1,2}[.)]\s+", re.MULTILINE)
+_ENUMERATION = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s+", re.MULTILINE)
 # From so many digits on, a figure is the same in units, thousands and millions: 412.6 million and 412,600.
 _TELLING_DIGITS = 3
 _YEARS = range(1900, 2101)

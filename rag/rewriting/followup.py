@@ -48,7 +48,8 @@ _MARKERS = (
     (Marker.AND, re.compile(rf"{_AND}+", re.IGNORECASE)),
 )
 _TAIL = re.compile(
-    r"[\s,]*(?:\b(?:then|instead|too|as well|also|please|though|again|now)\b[\s,]*)*[\s?!.\u2026]*$", re.IGNORECASE
+    r"(?<![\s,])[\s,]*(?:\b(?:then|instead|too|as well|also|please|though|again|now)\b[\s,]*)*[\s?!.\u2026]*$",
+    re.IGNORECASE,
 )
 # They ask for more of what was said, or for nothing.
 _DANGLING = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rag.rewriting.conversation import last_turn
@@ -14,6 +15,10 @@ from rag.types import StandaloneQuestion
 _RULES = "1"
 # Characters of a long question's beginning and end, which take about a millisecond each.
 _READ = 500
+# Longer runs of white space say no more, and rules that try each place of one take its length cubed.
+_RUN = re.compile(r"(\s{3})\s+")
+# Of each text that was asked before: the rules are read on the event loop, and one text may be a whole document.
+_MOST_CHARACTERS_BEFORE = 2_000
 
 
 class RuleRewriter:
@@ -26,7 +31,8 @@ class RuleRewriter:
         return self._version
 
     def rewrite(self, question: str, earlier: Sequence[str]) -> StandaloneQuestion:
-        turn = last_turn(question, earlier, self._glossary)
+        before = [_RUN.sub(r"\1", text[:_MOST_CHARACTERS_BEFORE]) for text in earlier]
+        turn = last_turn(_RUN.sub(r"\1", question), before, self._glossary)
         searched = turn.asked
         if not searched.tokens:
             # Too long to be a follow-up. Where it begins and ends says what it is about, and that is read in time.

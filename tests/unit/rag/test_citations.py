@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -132,3 +133,13 @@ def test_cut_anywhere_the_same_comes_out(words: list[str], cuts: list[int], chec
         assert whole[citation.end - 1] == "]"
     if not checks:
         assert whole == text
+
+
+@pytest.mark.parametrize("mark", ["[1]", "[1] ", "[1, 2] ", "`", " ", "["])
+def test_an_answer_of_marks_alone_holds_up_nobody(mark: str) -> None:
+    text = mark * 4_000 + "x"
+    began_s = time.process_time()
+    whole, _ = read(text)
+    # Milliseconds; what this is to find takes seconds.
+    assert time.process_time() - began_s < 0.5
+    assert whole == read([text[:7_001], text[7_001:]])[0]

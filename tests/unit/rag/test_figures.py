@@ -40,3 +40,7 @@ def test_what_is_no_figure(text: str) -> None:
 
 def test_all_of_a_text() -> None:
     assert figures("Revenue of $412.6 million, up 4.1% from 2023, with 25 shops.") == {"4126", "=4.1", "=25"}
+
+
+def test_numbers_of_a_list_are_no_figures_however_many_lines_stand_between() -> None:
+    assert figures("\n" * 5_000 + "  1. It grew by 4.1%.\n\n 2) It had 25 days.") == figures("4.1% 25 days")

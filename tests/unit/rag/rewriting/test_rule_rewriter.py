@@ -147,3 +147,20 @@ def test_any_conversation_is_read_and_gives_the_same_twice(question: str, earlie
     # One that was made complete is not changed again by what it came from.
     if found.complete and earlier:
         assert REWRITER.rewrite(found.text, []).complete
+
+
+@pytest.mark.parametrize(
+    ("question", "earlier"),
+    [
+        ("a" + " " * 3_998 + "b", []),
+        ("a" + "\n" * 3_998 + "b", []),
+        ("What was the revenue?", ["a" + " " * 1_998 + "b"] * 20),
+        ("And in Q4?", ["What was the revenue of Apple in Q3 2024? " * 2_500] * 20),
+        ("," * 1_000 + "b", []),
+    ],
+)
+def test_no_question_holds_up_the_others(question: str, earlier: list[str]) -> None:
+    began_s = time.process_time()
+    REWRITER.rewrite(question, earlier)
+    # Milliseconds; what this is to find takes seconds, or minutes.
+    assert time.process_time() - began_s < 0.5
