@@ -43,6 +43,8 @@ _PRESENT = {
     "took": "take", "went": "go",
 }  # fmt: skip
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b([A-Z][A-Za-z&]+)")
+# Any sentence begins with a capital; a name of two words shows by its second one.
+_FIRST_NAME = re.compile(r"\s*([A-Z][A-Za-z&]+)(?=\s+[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,13 @@ def terms_of(text: str) -> Terms:
         main_years=_years(main) or years,
         numbers=frozenset(number.rstrip(",").replace(",", "") for number in _NUMBER.findall(rest)),
         names=frozenset(stem(name) for name in _NAME.findall(rest) if name.lower() not in _STOP_WORDS) - _OF_PERIODS,
-        subject=_words(rest[: first_number.start()]) if first_number else frozenset(),
+        subject=_words(rest[: first_number.start()]) - _first_name(rest) if first_number else frozenset(),
     )
+
+
+def _first_name(text: str) -> frozenset[str]:
+    found = _FIRST_NAME.match(text)
+    return frozenset({stem(found[1])}) if found else frozenset()
 
 
 def _quarters(text: str) -> frozenset[str]:

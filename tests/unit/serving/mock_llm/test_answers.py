@@ -119,6 +119,15 @@ def test_kindred_sentences_are_told_apart(question: str, expected: str) -> None:
     assert answer([SYSTEM, Turn("user", KINDRED.format(question=question))]) == expected
 
 
+def test_a_name_that_begins_a_sentence_is_no_other_subject() -> None:
+    text = (
+        "[1] (Report) Cost of revenue at Blue Lagoon (BLAGO) was $3.1 million in Q1 2023. Its margin was 9%.\n"
+        "[2] (Report) Blue Lagoon (BLAGO) reported revenue of $9.1 million in Q1 2023, down from $9.9 million.\n\n"
+        "Question: How much revenue did BLAGO make in Q1'23?"
+    )
+    assert answer([SYSTEM, Turn("user", text)]).startswith("Blue Lagoon (BLAGO) reported revenue of $9.1 million")
+
+
 def test_a_heading_is_no_answer() -> None:
     turns = [Turn("system", "## Revenue of Acme in Q3 2024\nAcme took in revenue of $5.2 million in Q3 2024.")]
     said = answer([*turns, Turn("user", "What was the revenue of Acme in Q3 2024?")])
