@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import datetime as dt
 import os
@@ -10,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -29,6 +31,18 @@ FAILURES: Final = (ProcessError, ServiceError, LoadError)
 """What a run may end with that is not a mistake of the bench's own."""
 
 
+def add_parts(parser: argparse.ArgumentParser, parts: Sequence[str]) -> None:
+    """The positional arguments `parts`: some of them, or none for all of them."""
+
+    def part(text: str) -> str:
+        # Not by `choices`, which in Python 3.11 refuses that there are none.
+        if text not in parts:
+            raise argparse.ArgumentTypeError(f"there is no part {text!r}, only {', '.join(parts)}")
+        return text
+
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help=f"{', '.join(parts)} (default: all)")
+
+
 def run_parts(
     name: str,
     parts: Sequence[str],
@@ -37,6 +51,7 @@ def run_parts(
     out: Path,
     keep: bool,
     check: bool,
+    choose: Callable[[AbstractSet[int]], Cores] = choose_cores,
 ) -> int:
     """Run and publish one part after the other, each with a folder of its own; the exit status.
 
@@ -44,7 +59,7 @@ def run_parts(
     """
     missed = False
     try:
-        cores = choose_cores(os.sched_getaffinity(0))
+        cores = choose(os.sched_getaffinity(0))
         for part in parts:
             machine = describe_machine(server_cores=cores.server, load_cores=cores.load)
             with scratch_folder(name.replace("_", "-"), keep=keep) as directory:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 
-from bench.command_line import run_parts, say
+from bench.command_line import add_parts, run_parts, say
 from bench.cores import Cores
 from bench.gateway import REPOSITORY
 from bench.published import Published
@@ -33,7 +33,7 @@ def _parse() -> argparse.Namespace:
         prog="python -m bench.semantic_cache",
         description="Measure how often, how rightly and how fast the semantic cache answers.",
     )
-    parser.add_argument("parts", nargs="*", choices=PARTS, metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    add_parts(parser, PARTS)
     parser.add_argument(
         "--redis8-url",
         help="a Redis 8 that runs, to be measured too, such as redis://127.0.0.1:6390/9: an empty database",

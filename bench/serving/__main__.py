@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.command_line import FAILURES, run_interruptibly, say, say_failed, scratch_folder
+from bench.command_line import FAILURES, add_parts, run_interruptibly, say, say_failed, scratch_folder
 from bench.cores import Cores, choose_cores
 from bench.figures import all_pass
 from bench.gateway import REPOSITORY
@@ -51,7 +51,7 @@ def _parse() -> argparse.Namespace:
         prog="python -m bench.serving",
         description="Measure what Ray Serve, Nginx and the gateway cost around an engine, and how replicas scale.",
     )
-    parser.add_argument("parts", nargs="*", choices=_PARTS, metavar="PART", help="hop, chain, spike (default: all)")
+    add_parts(parser, _PARTS)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of hop and chain (%(default)s)")
     parser.add_argument("--seconds", type=float, help="length of each part of a round (hop 3, chain 12)")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results (bench/results)")
