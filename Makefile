@@ -81,6 +81,10 @@ bench-serving: venv-dev ## What Ray, Nginx and the gateway cost around an engine
 bench-cache: venv-dev ## How often, how rightly and how fast the semantic cache answers
 	$(IN_VENV)/python -m bench.semantic_cache $(ARGS)
 
+.PHONY: bench-rag
+bench-rag: venv-dev ## How rightly and how fast passages are found, and how fast documents go in
+	$(IN_VENV)/python -m bench.rag $(ARGS)
+
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
 	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \

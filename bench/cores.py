@@ -22,3 +22,14 @@ def choose_cores(available: AbstractSet[int]) -> Cores:
         raise ProcessError("the benchmark needs two cores: one for the measured server, one for the load")
     first, second, *_ = sorted(available)
     return Cores(server={first}, load={second})
+
+
+def share_cores(available: AbstractSet[int], *, servers: int = 2) -> Cores:
+    """The first cores for the servers, all of them together, and the others for the load: with no others, the same.
+
+    For what is to be known of a machine as small as that, and needs more than one core. Raises ProcessError.
+    """
+    if len(available) < servers:
+        raise ProcessError(f"the benchmark needs {servers} cores for the measured servers")
+    first = sorted(available)[:servers]
+    return Cores(server=set(first), load=set(available) - set(first) or set(first))

@@ -22,7 +22,7 @@ def lines(
     if logarithmic:
         axes.set_xscale("log")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
+    _name_series(axes)
     return _png(figure)
 
 
@@ -36,6 +36,34 @@ def bars(shares: Mapping[str, float], *, x: str) -> bytes:
     return _png(figure)
 
 
+def grouped_bars(series: Mapping[str, Sequence[float]], *, groups: Sequence[str], y: str) -> bytes:
+    """Standing bars: for each group one of every series."""
+    figure, axes = _figure("", y)
+    width = 0.8 / max(1, len(series))
+    for number, (name, heights) in enumerate(series.items()):
+        places = [place + (number + 0.5) * width - 0.4 for place in range(len(groups))]
+        axes.bar(places, heights, width, label=name)
+    axes.set_xticks(range(len(groups)), groups)
+    _name_series(axes)
+    return _png(figure)
+
+
+def stacked_bars(
+    series: Mapping[str, Sequence[float]], *, groups: Sequence[str], y: str, marks: Mapping[str, float] | None = None
+) -> bytes:
+    """Standing bars, one a group, of all series on top of each other. `marks`: lines across, such as goals."""
+    figure, axes = _figure("", y)
+    below = [0.0] * len(groups)
+    for name, heights in series.items():
+        axes.bar(range(len(groups)), heights, 0.6, bottom=below, label=name)
+        below = [base + height for base, height in zip(below, heights, strict=True)]
+    for name, height in (marks or {}).items():
+        axes.axhline(height, linestyle="--", linewidth=1, color="black", label=name)
+    axes.set_xticks(range(len(groups)), groups, fontsize=8, rotation=30, ha="right")
+    _name_series(axes)
+    return _png(figure)
+
+
 def _figure(x: str, y: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
@@ -43,6 +71,11 @@ def _figure(x: str, y: str) -> tuple[Figure, Axes]:
     axes.set_ylabel(y)
     axes.grid(visible=True, alpha=0.3)
     return figure, axes
+
+
+def _name_series(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:  # a legend of nothing is a warning
+        axes.legend(fontsize=8)
 
 
 def _png(figure: Figure) -> bytes:

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from itertools import product
 
 
-def _listed(text: str, separator: str | None = None) -> tuple[str, ...]:
+def listed(text: str, separator: str | None = None) -> tuple[str, ...]:
+    """The words of a text, or what stands between separators."""
     return tuple(text.split(separator))
 
 
-_STARTS = _listed("Al Bel Cor Dun Er Fal Gren Hol Ist Jor Kel Lor Mar Nor Or Per Quil Ros Sel Tor Ul Vin Wes Yar Zen")
-_MIDDLES = _listed("a de fi go ka li mo na pe ri so tu va")
-_ENDS = _listed("ba dor gate len mont nix port quay ris ston tech vale wick zon")
-_TRADES = _listed(
+_STARTS = listed("Al Bel Cor Dun Er Fal Gren Hol Ist Jor Kel Lor Mar Nor Or Per Quil Ros Sel Tor Ul Vin Wes Yar Zen")
+_MIDDLES = listed("a de fi go ka li mo na pe ri so tu va")
+_ENDS = listed("ba dor gate len mont nix port quay ris ston tech vale wick zon")
+_TRADES = listed(
     "Foods Logistics Pharma Energy Software Materials Insurance Airlines Robotics Media Chemicals Railways Steel "
     "Biotech Hotels Semiconductors Textiles Mining"
 )
-_TOPICS = _listed(
+_TOPICS = listed(
     "its pension liabilities; the outlook for raw material costs; hiring plans; cyber risks; lease obligations; "
     "supply chain delays; its largest customer; the new share buyback; currency hedging; patent litigation; "
     "carbon emissions; store closures; deferred taxes; the integration of acquisitions; pricing power; "
