@@ -23,6 +23,7 @@ _REPORTING = (
 _SUBJECT = re.compile(
     rf"\b(?:did|does|do|has|had|have|will) (?P<who>it|they)\b(?=(?: also)? {_REPORTING}\b)", re.IGNORECASE
 )
+_AMOUNT = re.compile(r"\bhow (?:much|many)\b", re.IGNORECASE)
 _REFERENCES = re.compile(
     r"\b(?:it|its|they|them|their|theirs|he|she|him|his|her|that|those|these"
     r"|this(?! (?:year|month|week|quarter|morning))|ones?|former|latter"
@@ -33,8 +34,14 @@ _REFERENCES = re.compile(
 _EMPTY = re.compile(
     r"\b(?:is|was|would|will) it (?:be )?(?:possible|true|necessary|allowed|permitted|ok|okay|required|mandatory|legal"
     r"|worth|better|normal|common|important|compulsory|likely|too late|safe to|a good idea)\b"
-    r"|\b(?:does|will|would|did) it (?:usually )?(?:take|cost|matter)\b(?= (?:to|for|if|when|whether)\b|\?|$)"
+    r"|\b(?:does|will|would|did) it (?:usually )?(?:take|cost|matter)\b(?= (?:to|for|if|when|whether)\b)"
     r"|\bit is (?:possible|true|necessary)\b",
+    re.IGNORECASE,
+)
+# What stands before the pronoun is no thing that it could stand for: "How old is she?", "How do I fix it?"
+_NOTHING_BEFORE = re.compile(
+    r"\b(?:how \w+ (?:is|are|was|were|does|do|did|has|have|had|will|would|can|could|should) (?:it|they|he|she)"
+    r"|(?:do|does|did|can|could|should|would|must|may|shall|will|to) (?:i|we|you|one) \w+ (?:it|them|him))\b",
     re.IGNORECASE,
 )
 _ABOUT_A_WORD = re.compile(
@@ -75,8 +82,15 @@ def _names(question: Question, earlier: Question) -> list[Edit]:
         edits.append(Edit(*owned.span(), possessive(name)))
     edits += [Edit(*match.span(), name) for match in _SAID_AGAIN.finditer(text)]
     if earlier.figures:
-        edits += [Edit(*match.span("who"), name) for match in _SUBJECT.finditer(text)]
+        edits += [
+            Edit(*match.span("who"), name) for match in _SUBJECT.finditer(text) if not _is_anybody(question, match)
+        ]
     return edits
+
+
+def _is_anybody(question: Question, match: re.Match[str]) -> bool:
+    """`How do they make steel?`"""
+    return match[0].lower().startswith("do ") and not question.figures and _AMOUNT.search(question.text) is None
 
 
 def _periods(question: Question, earlier: Question) -> list[Edit]:
@@ -120,8 +134,12 @@ def _spoken_of(question: Question, before: int) -> bool:
 def points_back(text: str) -> bool:
     """Whether a pronoun stands for something that the text itself does not name before it."""
     bare = _EMPTY.sub(" ", text)
-    for match in _REFERENCES.finditer(bare):
-        before = [token for token in tokens_of(bare[: match.start()]) if token.lower not in STOP_WORDS]
-        if not any(token.lower not in ASKING_WORDS for token in before):
-            return True
-    return False
+    begins = _NOTHING_BEFORE.search(bare)
+    if begins is not None and not _is_said(bare[: begins.start()]):
+        return True
+    return any(not _is_said(bare[: match.start()]) for match in _REFERENCES.finditer(bare))
+
+
+def _is_said(text: str) -> bool:
+    """Whether it says anything that a pronoun behind it can stand for."""
+    return any(token.lower not in STOP_WORDS and token.lower not in ASKING_WORDS for token in tokens_of(text))

@@ -15,7 +15,9 @@ from rag.rewriting.question import Question, read_question
 # A longer text brings its own context, and is none that a follow-up's words could be put into.
 _LONGEST = 400
 _LONGEST_UNMARKED = 6
+_LONGEST_CIRCUMSTANCE = 3
 _MOST_TURNS = 40
+_PLACED = re.compile(r"(?:in|for|at|on|with|without|during|under)\s", re.IGNORECASE)
 _WAS_CLAUSE = re.compile(
     r"(?:(?:and|but|so|also|then)\b[\s,]*)*(?:what|how (?:much|high|big|large|low)) (?P<verb>was|were|is|are)"
     r"(?: the)?\s+",
@@ -87,7 +89,7 @@ def _turn(turn: _Read, context: Question | None, glossary: Glossary) -> Turn:
     if completed is not None:
         whole = read_question(completed, glossary)
         return Turn(whole, True, whole)
-    if not _is_clause(follow_up):
+    if not _is_clause(follow_up) or (not follow_up.is_clause and _is_circumstance(follow_up)):
         return Turn(question, False, context)  # an ellipsis with more than one reading
     return _clause(question, follow_up, context, glossary)
 
@@ -103,14 +105,22 @@ def _completed(follow_up: FollowUp, context: Question) -> str | None:
 
 
 def _is_bare_ellipsis(follow_up: FollowUp, context: Question) -> bool:
-    """`Q4?`, `Net income?`: made of nothing else, and not all that a question needs."""
+    """`Q4?`, `Net income?`: made of nothing else, and not all that a question needs. Or `In Germany?`."""
     says = follow_up.says
+    if _is_circumstance(follow_up):
+        return True
     if not follow_up.is_typed or len(follow_up.body.split()) > _LONGEST_UNMARKED:
         return False
     lacks_figure = bool(context.figures) and not says.figures
     lacks_name = bool(context.names) and not says.names
     lacks_period = bool(context.periods) and not says.periods and not follow_up.relative
     return lacks_figure or lacks_name or (lacks_period and not (says.figures and says.names))
+
+
+def _is_circumstance(follow_up: FollowUp) -> bool:
+    text = follow_up.says.text
+    words = follow_up.body.split()
+    return text.endswith("?") and len(words) <= _LONGEST_CIRCUMSTANCE and _PLACED.match(follow_up.body) is not None
 
 
 def _figure_clause(follow_up: FollowUp, context: Question) -> FollowUp | None:

@@ -58,7 +58,9 @@ _DANGLING = re.compile(
     r"|details?|why (?:not|is that|was that|that)|what else|anything else|and|so|then|what do you mean"
     r"|what does (?:it|that|this) mean|for example|such as|like what|sources?|says who"
     r"|can you (?:explain|elaborate)(?: that| it)?|summari[sz]e(?: that| it)?|again"
-    r"|repeat(?: that)?|hello|hi|hey|bye|help|)",
+    r"|(?:please )?(?:give|show)(?: me)? (?:an?|some|another|more|one) examples?|(?:an?|some|another|more) examples?"
+    r"|(?:an? |make it |be )?(?:shorter|longer|simpler|briefer|brief|more briefly|in short)(?: answer| version)?"
+    r"|try again|rephrase(?: that| it)?|repeat(?: that)?|hello|hi|hey|bye|help|)",
     re.IGNORECASE,
 )
 _GLUE = word_set("in for of at during on the a an and or its their his her by to from it that")

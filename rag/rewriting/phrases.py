@@ -13,6 +13,7 @@ _BREAKS = _PREPOSITIONS | word_set(
     "he she it if when that which who and or my our your its their there get gets need take use"
 )
 _DETERMINERS = re.compile(r"(?:the|a|an|my|our|its|their|your)\s+", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?:'s?|\u2019s?)\s+")
 _LONGEST = 5
 _BEHIND = (
     r"(?=\s+(?:of|for|in|at|on|to|per|during|when|if|with|by|from|under|do|does|did|is|are|was|were|can|may|that)\b"
@@ -38,12 +39,12 @@ def phrase_edit(earlier: Question, phrase: str) -> tuple[int, int, str] | None:
     if not words or len(words) > _LONGEST:
         return None
     if words[0].lower in _PREPOSITIONS:
-        return _after_preposition(earlier, phrase, words)
-    phrase = _DETERMINERS.sub("", phrase, count=1)
-    words = tokens_of(phrase)
+        return _after_preposition(earlier, phrase[0].lower() + phrase[1:], words)
+    bare = _DETERMINERS.sub("", phrase, count=1)
+    words = tokens_of(bare)
     if not words or any(word.lower in _BREAKS for word in words):
         return None
-    return _of_the_same_kind(earlier, phrase, words) or _asked_for(earlier, phrase)
+    return _of_the_same_kind(earlier, bare, words) or _asked_for(earlier, bare, is_determined=bare != phrase)
 
 
 def modified_figure(question: Question, start: int) -> int:
@@ -98,14 +99,34 @@ def _of_the_same_kind(earlier: Question, phrase: str, words: list[Token]) -> tup
     return tokens[first].start, tokens[last].end, phrase
 
 
-def _asked_for(earlier: Question, phrase: str) -> tuple[int, int, str] | None:
+def _asked_for(earlier: Question, phrase: str, *, is_determined: bool) -> tuple[int, int, str] | None:
+    """`and the weight?` stands for what was asked of a product. `and aspirin?` may stand for the medicine of which it
+    was asked: without an article it does so only where there is nothing else that it could stand for.
+    """
     for pattern in _ASKED_FOR:
         match = pattern.match(earlier.text)
         if match is not None:
             start, end = match.span("phrase")
+            if not is_determined and (
+                _names_more(earlier, end) or any(start <= name.start < end for name in earlier.names)
+            ):
+                return None
+            for name in earlier.names:
+                owner = _POSSESSIVE.match(earlier.text, name.end)
+                if owner is not None and start <= name.start < end:
+                    return owner.end(), end, phrase  # whose it is stays
             determined = _DETERMINERS.match(earlier.text, start)
             return determined.end() if determined is not None else start, end, phrase
     return None
+
+
+def _names_more(question: Question, start: int) -> bool:
+    """Whether something other than a period stands from here on."""
+    periods = [(span.start, span.end) for span in question.periods]
+    return any(
+        token.start >= start and is_telling(token.text) and not any(s <= token.start < e for s, e in periods)
+        for token in question.tokens
+    )
 
 
 def _continues(text: str, one: Token, other: Token) -> bool:

@@ -12,7 +12,7 @@ from rag.rewriting.search_terms import asked_text, search_words, standard_text
 from rag.types import StandaloneQuestion
 
 # Changes when a rule does.
-_RULES = "1"
+_RULES = "2"
 # Characters of a long question's beginning and end, which take about a millisecond each.
 _READ = 500
 # Longer runs of white space say no more, and rules that try each place of one take its length cubed.

@@ -238,4 +238,45 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
         ("And on Linux?", "How do I install the client on Linux?"),
     ],
     [("What is Docker?", "What is Docker?"), ("What about Kubernetes?", "What is Kubernetes?")],
+    # Who is meant, or what, is not guessed where both could be.
+    [("Who is the CEO of Zephyr?", "Who is the CEO of Zephyr?"), ("What about Aldine?", "Who is the CEO of Aldine?")],
+    [("Who is the CFO of Zephyr?", "Who is the CFO of Zephyr?"), ("And the CEO?", "Who is the CEO of Zephyr?")],
+    [("What are the side effects of metformin?", "What are the side effects of metformin?"), ("And aspirin?", None)],
+    [
+        ("What are the side effects of metformin?", "What are the side effects of metformin?"),
+        ("What about aspirin?", None),
+    ],
+    [
+        ("What are the side effects of metformin?", "What are the side effects of metformin?"),
+        ("In children?", "What are the side effects of metformin in children?"),
+    ],
+    [
+        ("How many vacation days do employees get?", "How many vacation days do employees get?"),
+        ("And contractors?", None),
+    ],
+    [("How many vacation days do employees get?", "How many vacation days do employees get?"), ("In Germany?", None)],
+    [("What was Zephyr's revenue in 2022?", "What was Zephyr's revenue in 2022?"), ("And deliveries?", None)],
+    [
+        ("What was Zephyr's revenue in 2022?", "What was Zephyr's revenue in 2022?"),
+        ("And its deliveries?", "What was Zephyr's deliveries in 2022?"),
+    ],
+    [("What does error code E42 mean?", "What does error code E42 mean?"), ("How do I fix it?", None)],
+    [("How do I return a laptop?", "How do I return a laptop?"), ("Can I return it without the box?", None)],
+    [("How do I return a laptop?", "How do I return a laptop?"), ("How long does it take?", None)],
+    [("How do I return a laptop?", "How do I return a laptop?"), ("What does it cost?", None)],
+    [
+        ("How do I return a laptop?", "How do I return a laptop?"),
+        ("How long does it take to get a refund?", "How long does it take to get a refund?"),
+    ],
+    [("Who is the CEO of Zephyr?", "Who is the CEO of Zephyr?"), ("How old is she?", None)],
+    [
+        ("What was Zephyr's revenue in 2022?", "What was Zephyr's revenue in 2022?"),
+        ("How do they make steel in a furnace?", None),
+    ],
+    [
+        ("What was Zephyr's revenue in 2022?", "What was Zephyr's revenue in 2022?"),
+        ("How much money did they make?", "How much money did Zephyr make?"),
+    ],
+    [("Define force majeure.", "Define force majeure."), ("Give an example", None)],
+    [("Define force majeure.", "Define force majeure."), ("Shorter please", None)],
 ]
