@@ -24,6 +24,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 _SETTLED_S = 5.0
 # Connecting and making tables may take longer than a request would wait.
 _PREPARE_TIMEOUT_S = 5.0
+# Of a call's time, for the wait until a connection is free: one that gets it at the last moment would only break it.
+_WAIT_SHARE = 0.5
+# A call that has waited for more of its time than this is cut short by the wait.
+_LATE_SHARE = 0.1
 _T = TypeVar("_T")
 Work = Callable[[psycopg.AsyncConnection], Coroutine[Any, Any, _T]]
 
@@ -81,7 +85,7 @@ class PostgresLink:
         if not self._is_there:
             raise PostgresAwayError("Postgres is not connected")
         try:
-            async with asyncio.timeout_at(until_s):
+            async with asyncio.timeout_at(_now_s() + (until_s - _now_s()) * _WAIT_SHARE):
                 await self._places.acquire()
         except TimeoutError as error:
             raise PostgresAwayError("Postgres is busy with earlier calls") from error
@@ -139,12 +143,14 @@ class PostgresLink:
     async def _run_on_one(self, work: Work[_T], until_s: float) -> _T:
         epoch = self._epoch
         connection: BoundedConnection | None = None
+        had_waited = until_s - _now_s() < self._timeout_s * (1 - _LATE_SHARE)
         try:
             connection = self._idle.pop() if self._idle else await self._opened(until_s - _now_s())
             return await connection.run(work(connection.psycopg), timeout_s=max(0.001, until_s - _now_s()))
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             reason = str(error).strip() or type(error).__name__
-            if epoch == self._epoch:
+            # With less than its time, a call that is late says nothing of Postgres: too many came at once.
+            if epoch == self._epoch and not (had_waited and isinstance(error, TimeoutError)):
                 self.lose(reason)
             raise PostgresAwayError(reason) from error
         finally:

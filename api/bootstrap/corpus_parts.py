@@ -29,6 +29,8 @@ from serving.embedders.base import Embedder
 logger = logging.getLogger(__name__)
 # A document waits for its connection; what takes longer will not come.
 _CONNECT_S = 5.0
+# Postgres gives up on a statement before the gateway gives up on Postgres: one that is slow is no loss of all.
+_STATEMENT_SHARE = 0.9
 
 
 class CorpusParts:
@@ -45,7 +47,9 @@ class CorpusParts:
         self._settings = settings
         self._metrics = metrics
         self._embedder = embedder
-        schema = CorpusSchema(statement_timeout_s=settings.rag_search_timeout_s, ef_search=settings.rag_hnsw_ef_search)
+        schema = CorpusSchema(
+            statement_timeout_s=settings.rag_search_timeout_s * _STATEMENT_SHARE, ef_search=settings.rag_hnsw_ef_search
+        )
         self.link = PostgresLink(
             database_url=database_url,
             timeout_s=settings.rag_search_timeout_s,

@@ -36,6 +36,9 @@ async def run(database: Database, work: Callable[[psycopg.AsyncConnection], Coro
     async def as_expected(connection: psycopg.AsyncConnection) -> _T:
         try:
             return await work(connection)
+        except psycopg.errors.QueryCanceled as error:
+            # It answers, so nobody else has to do without it.
+            raise CorpusUnavailable("the statement took too long") from error
         except (psycopg.ProgrammingError, psycopg.InternalError) as error:
             # Tables, columns or rights were taken away under a connection that works: to the database that is a loss
             # like any other, after which it makes what is missing.

@@ -67,6 +67,19 @@ class Workshop:
         url = url or self.url
         of_schema = {name: options.pop(name) for name in ("ef_search", "max_scan_tuples", "indexes") if name in options}
         schema = CorpusSchema(statement_timeout_s=timeout_s, **of_schema)
+        link = self._link(url, schema, timeout_s)
+        return PostgresCorpus(
+            database=link,
+            open_connection=partial(BoundedConnection.open, url, timeout_s=timeout_s),
+            schema=schema,
+            write_timeout_s=write_timeout_s,
+            **options,
+        )
+
+    def link(self, *, timeout_s: float, statement_timeout_s: float) -> PostgresLink:
+        return self._link(self.url, CorpusSchema(statement_timeout_s=statement_timeout_s), timeout_s)
+
+    def _link(self, url: str, schema: CorpusSchema, timeout_s: float) -> PostgresLink:
         link = PostgresLink(
             database_url=url,
             timeout_s=timeout_s,
@@ -75,13 +88,7 @@ class Workshop:
             on_change=lambda _there, reason: self.news.append(reason),
         )
         self.links.append(link)
-        return PostgresCorpus(
-            database=link,
-            open_connection=partial(BoundedConnection.open, url, timeout_s=timeout_s),
-            schema=schema,
-            write_timeout_s=write_timeout_s,
-            **options,
-        )
+        return link
 
     def execute(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As the superuser that no policy binds."""
