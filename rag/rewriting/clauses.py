@@ -41,9 +41,12 @@ _EMPTY = re.compile(
 # What stands before the pronoun is no thing that it could stand for: "How old is she?", "How do I fix it?"
 _NOTHING_BEFORE = re.compile(
     r"\b(?:how \w+ (?:is|are|was|were|does|do|did|has|have|had|will|would|can|could|should) (?:it|they|he|she)"
-    r"|(?:do|does|did|can|could|should|would|must|may|shall|will|to) (?:i|we|you|one) \w+ (?:it|them|him))\b",
+    r"|(?:do|does|did|can|could|should|would|must|may|shall|will|to) (?:i|we|you|one) \w+"
+    r" (?:it|its|them|their|him|his))\b",
     re.IGNORECASE,
 )
+# "What was Aldine's?"
+_OWNER_OF_WHAT = re.compile(r"\w['\u2019]s[\s?.!]*$")
 _ABOUT_A_WORD = re.compile(
     r"\b(?:define|meaning of|what (?:is|are) (?!the\b)|what does .* mean|stands? for|definition|difference between"
     r"|calculated|how (?:is|are|do (?:i|we|you)))\b",
@@ -133,6 +136,8 @@ def _spoken_of(question: Question, before: int) -> bool:
 
 def points_back(text: str) -> bool:
     """Whether a pronoun stands for something that the text itself does not name before it."""
+    if _OWNER_OF_WHAT.search(text) is not None:
+        return True
     bare = _EMPTY.sub(" ", text)
     begins = _NOTHING_BEFORE.search(bare)
     if begins is not None and not _is_said(bare[: begins.start()]):

@@ -119,6 +119,8 @@ def _is_bare_ellipsis(follow_up: FollowUp, context: Question) -> bool:
 
 def _is_circumstance(follow_up: FollowUp) -> bool:
     text = follow_up.says.text
+    if text.lower().startswith("not "):
+        return True
     words = follow_up.body.split()
     return text.endswith("?") and len(words) <= _LONGEST_CIRCUMSTANCE and _PLACED.match(follow_up.body) is not None
 

@@ -31,7 +31,7 @@ _AND = r"(?:(?:and|but|or|so|also|then|now|plus|next)\b[\s,]*)"
 _IT = r"(?:it|that|this|they|those|these)(?: figures?| numbers?)?"
 _ABOUT = "|".join(
     (
-        r"(?:actually,? |rather,? )?(?:i (?:meant|mean|was asking about)|make (?:that|it))\s+",
+        r"(?:actually,? |rather,? )?(?:i (?:meant|mean|said|was asking about)|make (?:that|it))\s+",
         r"(?:what|how)(?:'s| is)? about\s+",
         r"what of\s+",
         r"(?:(?:do|show|give) )?(?:me )?(?:the )?same(?: (?:thing|question|figure|number))?(?: again)?,?(?: but)? @",
@@ -60,10 +60,13 @@ _DANGLING = re.compile(
     r"|can you (?:explain|elaborate)(?: that| it)?|summari[sz]e(?: that| it)?|again"
     r"|(?:please )?(?:give|show)(?: me)? (?:an?|some|another|more|one) examples?|(?:an?|some|another|more) examples?"
     r"|(?:an? |make it |be )?(?:shorter|longer|simpler|briefer|brief|more briefly|in short)(?: answer| version)?"
+    r"|which (?:pages?|documents?|sections?|sources?)"
+    r"|(?:please )?(?:show|give|make)(?: me)?(?: (?:it|that|them))?(?: in| as)? an? (?:chart|table|list|graph|summary)"
     r"|try again|rephrase(?: that| it)?|repeat(?: that)?|hello|hi|hey|bye|help|)",
     re.IGNORECASE,
 )
-_GLUE = word_set("in for of at during on the a an and or its their his her by to from it that")
+# "s" is the ending of "and Aldine's?".
+_GLUE = word_set("in for of at during on the a an and or its their his her by to from it that s")
 # A text with one of them is a clause of its own.
 _CLAUSE_WORDS = word_set(
     "is are was were be been do does did can could should shall will would may might must has have had i we you they"

@@ -20,6 +20,8 @@ _SUBJECT = re.compile(
     r"\b(?:of|for|at|by|from|did|does|do|has|have|had|will|would|is|was|were|are)\s+(?:the\s+)?$", re.IGNORECASE
 )
 _COMPARISON = re.compile(r"\s*(?:to|-|\u2013|through|until|vs\.?|versus|and|than|with|from)\s*", re.IGNORECASE)
+# A period behind one of them is not the one that is meant.
+_BOUND = re.compile(r"(?:before|after|since|until|within|over)\b", re.IGNORECASE)
 _PAST = re.compile(r"\b(?:was|were|did|had|grew|fell|reported|made|earned)\b", re.IGNORECASE)
 
 
@@ -36,6 +38,8 @@ class Unclear(Exception):
 def merged(earlier: Question, follow_up: FollowUp) -> str | None:
     """None where it cannot be told what is meant."""
     says = follow_up.says
+    if says.periods and _BOUND.match(follow_up.body):
+        return None
     try:
         edits = [_phrase(earlier, follow_up)] if follow_up.rest else _figure(earlier, says) + _name(earlier, says)
         if says.figures and not earlier.figures and not follow_up.rest:

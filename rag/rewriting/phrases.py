@@ -12,6 +12,8 @@ _BREAKS = _PREPOSITIONS | word_set(
     "of to is are was were be do does did can could should shall will would may might must has have had i we you they "
     "he she it if when that which who and or my our your its their there get gets need take use"
 )
+# "And the other two quarters?", "and the rest?": no thing that was asked for.
+_PERIODS_AND_REST = set(map(stem, word_set("quarters years months weeks days halves half other rest remaining")))
 _DETERMINERS = re.compile(r"(?:the|a|an|my|our|its|their|your)\s+", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?:'s?|\u2019s?)\s+")
 _LONGEST = 5
@@ -42,7 +44,7 @@ def phrase_edit(earlier: Question, phrase: str) -> tuple[int, int, str] | None:
         return _after_preposition(earlier, phrase[0].lower() + phrase[1:], words)
     bare = _DETERMINERS.sub("", phrase, count=1)
     words = tokens_of(bare)
-    if not words or any(word.lower in _BREAKS for word in words):
+    if not words or any(word.lower in _BREAKS or stem(word.text) in _PERIODS_AND_REST for word in words):
         return None
     return _of_the_same_kind(earlier, bare, words) or _asked_for(earlier, bare, is_determined=bare != phrase)
 

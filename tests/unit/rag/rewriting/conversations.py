@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+ZEPHYR = "What was Zephyr's revenue in Q3 2024?"
 REVENUE = "What was Northwind Freight's revenue in Q3 2024?"
 
 CONVERSATIONS: list[list[tuple[str, str | None]]] = [
@@ -279,4 +280,13 @@ CONVERSATIONS: list[list[tuple[str, str | None]]] = [
     ],
     [("Define force majeure.", "Define force majeure."), ("Give an example", None)],
     [("Define force majeure.", "Define force majeure."), ("Shorter please", None)],
+    [(ZEPHYR, ZEPHYR), ("And Aldine's?", "What was Aldine's revenue in Q3 2024?")],
+    [(ZEPHYR, ZEPHYR), ("And Aldine's in Q2?", "What was Aldine's revenue in Q2 2024?")],
+    [(ZEPHYR, ZEPHYR), ("What was Aldine's?", None)],
+    [(ZEPHYR, ZEPHYR), ("And before 2020?", None)],
+    [(ZEPHYR, ZEPHYR), ("And the other two quarters?", None)],
+    [(ZEPHYR, ZEPHYR), ("I said Q2 2023", "What was Zephyr's revenue in Q2 2023?")],
+    [(ZEPHYR, ZEPHYR), ("Not Q3, Q2", None)],
+    [(ZEPHYR, ZEPHYR), ("Should I buy its stock?", None)],
+    [(ZEPHYR, ZEPHYR), ("Show me a chart", None)],
 ]
