@@ -68,10 +68,9 @@ def kept(folder: Path, chunks: int) -> Filled | None:
     """What an earlier run has left there, if it is as much as is wanted and of the same library."""
     try:
         found: dict[str, Any] = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        filled = Filled(**{**found, "samples": tuple(Sample(**sample) for sample in found["samples"])})
+    except (OSError, ValueError, TypeError, KeyError):  # not there, or written by another version of this
         return None
-    samples = tuple(Sample(**sample) for sample in found.pop("samples"))
-    filled = Filled(**found, samples=samples)
     return filled if filled.library == VERSION and filled.chunks >= chunks else None
 
 

@@ -181,6 +181,10 @@ def test_what_was_filled_is_used_again_if_it_is_enough(tmp_path: Path) -> None:
     assert kept(tmp_path, 12_001) is None
     keep(tmp_path, replace(FILLED, library=0))
     assert kept(tmp_path, 10) is None
+    (record,) = tmp_path.iterdir()
+    for damaged in ("", "{}", '{"samples": [], "chunks": 99}'):
+        record.write_text(damaged, encoding="utf-8")
+        assert kept(tmp_path, 10) is None
 
 
 def timed(milliseconds: float, *, late: int = 0, offered: float | None = None) -> Round:
