@@ -45,8 +45,13 @@ def asked_messages(messages: Sequence[Json], question: StandaloneQuestion, parse
     if len(system) == len(earlier):
         return [*system, asked]
     if parser is not None and question.complete and _says_all(question.text, parser):
-        before = (text_of(message) for message in earlier if message["role"] == "user")
-        if all(_is_mere_question(text, parser) for text in before) and not _uses_tools(earlier):
+        before = [text_of(message) for message in earlier if message["role"] == "user"]
+        # Each takes up to a millisecond, on the event loop.
+        if (
+            len(before) <= _MOST_EARLIER
+            and all(_is_mere_question(text, parser) for text in before)
+            and not _uses_tools(earlier)
+        ):
             return [*system, asked]
     return [*earlier, asked]
 
