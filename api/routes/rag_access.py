@@ -23,7 +23,7 @@ from api.stages.authenticate import bearer_token
 from api.tenants.base import Keys
 from observability.metrics import Metrics
 from rag.base import CorpusStore, Ingestion, Retriever
-from rag.errors import RagError
+from rag.errors import DocumentInProgress, RagError, UnknownCollection, UnknownDocument
 from resilience.deadline import Deadline
 from resilience.limiter.base import LimitDecision
 from serving.embedders.base import EmbedderError
@@ -66,15 +66,20 @@ class Visit:
 
     @asynccontextmanager
     async def forgetting(self, collection: str) -> AsyncIterator[None]:
-        """Around what deletes from the collection: no answer from it is kept, however the block ends.
+        """Around what deletes from the collection: no answer from it is kept, unless nothing can have been deleted.
 
         A store that is late may have deleted all the same, and whoever asks it again hears that there is nothing.
         """
+        is_unchanged = False
         try:
             yield
+        except (UnknownCollection, UnknownDocument, DocumentInProgress):
+            is_unchanged = True
+            raise
         finally:
-            # To its end, also when the time for the request is over.
-            await asyncio.shield(asyncio.ensure_future(self.corpus.answers.forget(self.tenant, collection)))
+            if not is_unchanged:
+                # To its end, also when the time for the request is over.
+                await asyncio.shield(asyncio.ensure_future(self.corpus.answers.forget(self.tenant, collection)))
 
     def answer(self, body: object, *, status: int = 200, as_line: bool = False) -> Response:
         """`as_line`: as the last of the lines of which an answer with progress consists."""

@@ -202,6 +202,8 @@ async def test_what_may_be_gone_answers_no_more(client: httpx.AsyncClient, corpu
     corpus.late = CorpusUnavailable("late")
     assert (await client.delete(where)).status_code == 503
     assert corpus.forgotten == [("ours", "reports")]
+    assert (await client.delete(where)).status_code == 404
+    assert corpus.forgotten == [("ours", "reports")]
 
 
 async def test_neither_names_nor_texts_are_logged(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
