@@ -26,8 +26,8 @@ _SETTLED_S = 5.0
 _PREPARE_TIMEOUT_S = 5.0
 # Of a call's time, for the wait until a connection is free: one that gets it at the last moment would only break it.
 _WAIT_SHARE = 0.5
-# A call that has waited for more of its time than this is cut short by the wait.
-_LATE_SHARE = 0.1
+# What had less of a call's time than this was cut short by what came before it.
+_FAIR_SHARE = 0.9
 _T = TypeVar("_T")
 Work = Callable[[psycopg.AsyncConnection], Coroutine[Any, Any, _T]]
 
@@ -143,14 +143,16 @@ class PostgresLink:
     async def _run_on_one(self, work: Work[_T], until_s: float) -> _T:
         epoch = self._epoch
         connection: BoundedConnection | None = None
-        had_waited = until_s - _now_s() < self._timeout_s * (1 - _LATE_SHARE)
+        given_s = until_s - _now_s()
         try:
-            connection = self._idle.pop() if self._idle else await self._opened(until_s - _now_s())
-            return await connection.run(work(connection.psycopg), timeout_s=max(0.001, until_s - _now_s()))
+            connection = self._idle.pop() if self._idle else await self._opened(given_s)
+            given_s = max(0.001, until_s - _now_s())
+            return await connection.run(work(connection.psycopg), timeout_s=given_s)
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             reason = str(error).strip() or type(error).__name__
             # With less than its time, a call that is late says nothing of Postgres: too many came at once.
-            if epoch == self._epoch and not (had_waited and isinstance(error, TimeoutError)):
+            is_late = isinstance(error, TimeoutError) and given_s < self._timeout_s * _FAIR_SHARE
+            if epoch == self._epoch and not is_late:
                 self.lose(reason)
             raise PostgresAwayError(reason) from error
         finally:

@@ -117,7 +117,7 @@ class Metrics:
         self.rag_passages = self._histogram("gateway_rag_passages", about, ("version",), _PASSAGES)
         about = "Marks in answers that were to stand for passages: kept, unknown, unsupported."
         self.rag_citations = self._counter("gateway_rag_citations", about, ("outcome",))
-        about = "Times that an answer from documents had to do without a part: embedder, keywords, rerank or corpus."
+        about = "Times that an answer from documents had to do without a part: embedder, rerank or corpus."
         self.rag_degraded = self._counter("gateway_rag_degraded", about, ("part",))
 
     def exposition(self) -> bytes:

@@ -150,7 +150,7 @@ class Retrieved:
     passages: tuple[Passage, ...]
     """Best first."""
     degraded: tuple[str, ...] = ()
-    """What had to be left out, each a word of a fixed list: `embedder`, `keywords`, `rerank`."""
+    """What had to be left out, each a word of a fixed list: `embedder`, `rerank`."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By step: `embed`, `search`, `rerank`."""
 

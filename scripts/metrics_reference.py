@@ -33,8 +33,7 @@ LABELS = {
     "limit": "`requests`, `tokens`",
     "upstream": "an upstream of the catalogue",
     "status": "what `X-Cache` says of a look-up: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
-    "part": "of the cache `store`, `index`, `embedder`; of answers from documents `embedder`, `keywords`, `rerank`, "
-    "`corpus`",
+    "part": "of the cache `store`, `index`, `embedder`; of answers from documents `embedder`, `rerank`, `corpus`",
     "step": "`embed`, `search`, `rerank`",
     "version": "`v1`, `v2`, `v3`, `v4`",
     "state": "`new`, `continued`, `stateless`",

@@ -9,7 +9,7 @@ from rag.base import Retriever
 from rag.types import Collection, RagRequest, RagVersion, Retrieved, StandaloneQuestion
 
 _STEPS = ("embed", "search", "rerank")
-_PARTS = ("embedder", "keywords", "rerank")
+_PARTS = ("embedder", "rerank")
 
 
 class MeasuredRetriever:

@@ -232,7 +232,7 @@ def test_steps_and_what_is_left_make_up_the_latency() -> None:
 
 def test_the_gateways_metrics_are_read_whatever_their_labels() -> None:
     exposition = (
-        'gateway_rag_degraded_total{part="embedder"} 3.0\ngateway_rag_degraded_total{part="keywords"} 1.0\n'
+        'gateway_rag_degraded_total{part="embedder"} 3.0\ngateway_rag_degraded_total{part="rerank"} 1.0\n'
         'gateway_rag_degraded_created{part="embedder"} 9.0\ngateway_embedder_up 2.0\n'
     )
     assert degraded(exposition) == 4
