@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from rag.figures import figures
+from rag.figures import Amounts, agreeing, amounts
 from rag.types import Citation, Passage
 
 _SPACE = r"[ \t\u00a0]"
@@ -50,7 +50,7 @@ class CitationReader:
         """`passages`: by label, from 1."""
         self._passages = passages
         self._checks = checks
-        self._figures: dict[int, frozenset[str]] = {}
+        self._amounts: dict[int, Amounts] = {}
         self._pending = ""
         self._written = 0
         self._in_fence = False
@@ -143,11 +143,11 @@ class CitationReader:
 
     def _supported(self, known: set[int]) -> set[int]:
         """Of marks that stand together each must have some of the figures, and together they must have all."""
-        said = figures(self._sentence())
+        said = amounts(self._sentence())
         if not said or not known:
             return known
-        has = {label: self._figures_of(label) & said for label in known}
-        if frozenset().union(*has.values()) != said:
+        has = {label: agreeing(said, self._amounts_of(label)) for label in known}
+        if frozenset().union(*has.values()) != said.keys():
             return set()
         return {label for label, found in has.items() if found}
 
@@ -159,9 +159,9 @@ class CitationReader:
         self._clause = ""
         return self._proven
 
-    def _figures_of(self, label: int) -> frozenset[str]:
-        found = self._figures.get(label)
+    def _amounts_of(self, label: int) -> Amounts:
+        found = self._amounts.get(label)
         if found is None:
             passage = self._passages[label - 1]
-            found = self._figures[label] = figures("\n".join((passage.title, *passage.headings, passage.text)))
+            found = self._amounts[label] = amounts("\n".join((passage.title, *passage.headings, passage.text)))
         return found

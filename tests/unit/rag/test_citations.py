@@ -49,6 +49,7 @@ def cited(reader: CitationReader, text: str) -> list[tuple[int, str]]:
         ("Revenue was $412.6 million [1][9].", "Revenue was $412.6 million [1].", [(1, "[1]")]),
         # Does not have the figures
         ("Revenue was $999.9 million [1].", "Revenue was $999.9 million.", []),
+        ("Revenue was $412.6 billion [1].", "Revenue was $412.6 billion.", []),
         ("Revenue was $412.6 million [2].", "Revenue was $412.6 million.", []),
         ("Revenue was $412.6 million [1][3].", "Revenue was $412.6 million [1].", [(1, "[1]")]),
         ("Up 4.1% to $500.5 million [1].", "Up 4.1% to $500.5 million.", []),

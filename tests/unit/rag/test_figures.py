@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.figures import figures
+from rag.figures import agreeing, amounts, figures
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,21 @@ def test_all_of_a_text() -> None:
 
 def test_numbers_of_a_list_are_no_figures_however_many_lines_stand_between() -> None:
     assert figures("\n" * 5_000 + "  1. It grew by 4.1%.\n\n 2) It had 25 days.") == figures("4.1% 25 days")
+
+
+@pytest.mark.parametrize(
+    ("said", "passage", "agree"),
+    [
+        ("$412.6 billion", "$412.6 million", False),
+        ("$4.1bn", "$4.1 million", False),
+        ("412.6 million", "between $412.6M and $420M", True),
+        ("$0.4126 billion", "$412.6 million", True),
+        ("$412.6 million", "in thousands: 412,600", True),
+        ("412.6", "412.6 million", True),
+        ("412.6 million", "412.6 billion in all, 412.6 million of it here", True),
+        ("412 m", "412 billion", True),  # metres, perhaps
+        ("5-million", "5 thousand", False),
+    ],
+)
+def test_the_same_digits_of_another_size(said: str, passage: str, agree: bool) -> None:
+    assert (agreeing(amounts(said), amounts(passage)) == figures(said)) is agree
