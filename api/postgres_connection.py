@@ -13,6 +13,9 @@ import psycopg
 
 _T = TypeVar("_T")
 _CONNECT_TIMEOUT_S = 2
+# An answer that has arrived must be read before the time-out is believed: the slow one may have been this process. In
+# turns of the event loop, each of which reads what is there: seconds would be lost on a frozen server.
+_TURNS_OF_GRACE = 20
 
 
 class BoundedConnection:
@@ -51,11 +54,15 @@ class BoundedConnection:
         task = asyncio.create_task(work)
         try:
             # Unlike asyncio.timeout, this does not cancel the task.
-            done, _ = await asyncio.wait({task}, timeout=timeout_s)
+            await asyncio.wait({task}, timeout=timeout_s)
+            for _ in range(_TURNS_OF_GRACE):
+                if task.done():
+                    break
+                await asyncio.sleep(0)
         except asyncio.CancelledError:
             await self._break_off(task)
             raise
-        if not done:
+        if not task.done():
             await self._break_off(task)
             raise TimeoutError(f"Postgres did not answer within {timeout_s:g} s")
         return task.result()
