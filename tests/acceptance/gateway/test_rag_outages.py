@@ -159,7 +159,8 @@ def test_without_postgres_what_is_cached_is_served_and_the_rest_refused_at_once(
         assert time.monotonic() - began_s < _QUICK_S
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "corpus_unavailable")
         assert int(refused.headers["retry-after"]) >= 1
-    assert stage.gateway.readiness().json()["dependencies"]["corpus"] != "ok"
+    # Whoever asks within half a second of another gets that one's report.
+    eventually(lambda: stage.gateway.readiness().json()["dependencies"]["corpus"], until=lambda state: state != "ok")
     # What needs no documents is answered.
     assert (
         "x-rag-version"
