@@ -47,8 +47,8 @@ class ChunkIndexes(NamedTuple):
     find them.
     """
 
-    m: int = 16
-    ef_construction: int = 64
+    m: int = 24
+    ef_construction: int = 128
 
 
 class _Login(NamedTuple):
