@@ -8,7 +8,7 @@ import signal
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -30,11 +30,16 @@ def reader_of(limits: ReadLimits = LIMITS, *, processes: int = 2) -> IsolatedRea
 
 
 def children() -> set[int]:
-    """Of this process, zombies too."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
+    """Of this process, zombies too. The kernel lists them by thread, and hands those of a thread that ends to another:
+    what was read while one ended is read again."""
+    while True:
+        found = set()
+        threads = set(Path("/proc/self/task").iterdir())
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for thread in threads:
+                found |= {int(pid) for pid in (thread / "children").read_text().split()}
+            if threads <= set(Path("/proc/self/task").iterdir()):
+                return found
 
 
 @pytest.fixture(autouse=True)
