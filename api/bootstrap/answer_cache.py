@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from api.bootstrap.background_starts import started_in_background
 from api.cache.administration import CacheAdministration
 from api.cache.audit.auditor import Auditor
 from api.cache.audit.demotions import Demotions
@@ -40,7 +40,7 @@ from api.stages.admit import Admission
 from api.stages.route import Router
 from observability.metrics import Metrics
 from resilience.redis_link import RedisLink
-from serving.embedders.base import Embedder, EmbedderError
+from serving.embedders.base import Embedder
 
 logger = logging.getLogger(__name__)
 # A worker with more requests than this has better things to do than an audit.
@@ -63,17 +63,8 @@ class AnswerCacheServices:
     parser: QuestionParser | None = None
     """None where there is no cache."""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as held:
-            for close in reversed(self.closes):
-                held.push_async_callback(close)
-            starting = [asyncio.create_task(_started(start)) for start in self.starts]
-            try:
-                yield
-            finally:
-                for task in starting:
-                    task.cancel()
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return started_in_background(self.starts, closes=self.closes, whose="the answer cache")
 
 
 def answer_cache(
@@ -257,16 +248,6 @@ def _index(settings: Settings, embedder: Embedder) -> ChosenIndex | None:
         dimensions=lambda: embedder.dimensions,
         timeout_s=settings.cache.semantic_cache_timeout_s,
     )
-
-
-async def _started(start: Callable[[], Awaitable[None]]) -> None:
-    """What cannot start now is logged by itself, shows in /readyz, and is tried again."""
-    try:
-        await start()
-    except EmbedderError:
-        pass
-    except Exception:
-        logger.exception("a part of the answer cache did not start")
 
 
 def _report_store(connected: bool, reason: str) -> None:  # noqa: FBT001 - the link's callback signature

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from api.bootstrap.answer_cache import AnswerCacheServices
+from api.bootstrap.background_starts import started_in_background
 from api.grounding.base import Grounding
 from api.grounding.off import GroundingOff
 from api.readiness import Dependency
@@ -32,17 +32,8 @@ class CorpusServices:
     closes: Sequence[Callable[[], Awaitable[None]]] = ()
     """In this order."""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as held:
-            for close in reversed(self.closes):
-                held.push_async_callback(close)
-            starting = [asyncio.create_task(_started(start)) for start in self.starts]
-            try:
-                yield
-            finally:
-                for task in starting:
-                    task.cancel()
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return started_in_background(self.starts, closes=self.closes, whose="the corpus")
 
 
 def corpus_services(
@@ -73,11 +64,3 @@ def corpus_services(
         starts=[parts.link.start],
         closes=[parts.link.aclose],
     )
-
-
-async def _started(start: Callable[[], Awaitable[None]]) -> None:
-    """What cannot start now is logged by itself, shows in /readyz, and is tried again."""
-    try:
-        await start()
-    except Exception:
-        logger.exception("a part of the corpus did not start")
