@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.cache.types import CacheStatus
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
 from api.sessions.types import SessionState
+from api.tenants.types import Budget, Lane
 from rag.types import Collection, RagRequest, Retrieved, StandaloneQuestion
-from resilience.limiter.base import LimitDecision, Quota
+from resilience.limiter.base import LimitDecision, Window
 from serving.catalogue.base import Model
 from serving.types import Endpoint, Json, Reply, Usage, WholeReply
 
@@ -21,7 +22,13 @@ class Caller:
 
     tenant: str
     key_id: str
-    quota: Quota
+    windows: tuple[Window, ...]
+    """That each call counts in: the key's first, then the tenant's."""
+    model_windows: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
+    """Catalogue name of a model -> the windows that a call to it counts in too."""
+    weight: float = 1.0
+    lane: Lane = Lane.INTERACTIVE
+    budget: Budget | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,12 +3,13 @@
 ApiError
 ├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
 │   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
-│   ├── AdminDisabled 403       └── RejectedByEngine 4xx     ├── Overloaded 503
-│   ├── RagDisabled 403                                      │   ├── CacheUnavailable 503
-│   ├── SessionsDisabled 403                                 │   ├── CorpusAway 503
-│   ├── UnknownModel 404                                     │   ├── EmbedderAway 503
-│   ├── UnknownTenant 404                                    │   └── SessionsAway 503
-│   ├── NotFound 404                                         └── UpstreamTimedOut 504
+│   ├── AdminDisabled 403       ├── BudgetExhausted 429      ├── Overloaded 503
+│   ├── RagDisabled 403         └── RejectedByEngine 4xx     │   ├── BudgetsAway 503
+│   ├── SessionsDisabled 403                                 │   ├── CacheUnavailable 503
+│   ├── UnknownModel 404                                     │   ├── CorpusAway 503
+│   ├── UnknownTenant 404                                    │   ├── EmbedderAway 503
+│   ├── NotFound 404                                         │   └── SessionsAway 503
+│   │                                                        └── UpstreamTimedOut 504
 │   ├── Conflict 409
 │   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
@@ -166,6 +167,17 @@ class RateLimited(ApiError):
         self.type = limit
 
 
+class BudgetExhausted(ApiError):
+    """Trying again will not help before the month ends, or somebody raises the budget."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=[(b"x-should-retry", b"false")])
+
+
 class Internal(ApiError):
     code = "internal_error"
 
@@ -198,6 +210,10 @@ class EmbedderAway(Overloaded):
 
 class SessionsAway(Overloaded):
     code = "sessions_unavailable"
+
+
+class BudgetsAway(Overloaded):
+    code = "budget_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -9,6 +9,7 @@ from functools import partial
 from api.cache.base import AnswerCache
 from api.call import Call
 from api.errors import ApiError
+from api.fairness.base import Turns
 from api.grounding.base import Grounding
 from api.guard.base import Guard
 from api.sessions.base import Memory
@@ -16,7 +17,7 @@ from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
 from api.stages.route import Router
-from api.tenants.base import Keys
+from api.tenants.base import Budgets, Keys
 from serving.types import Held, Reply
 
 # From this status on an error is no fault of the request's.
@@ -35,6 +36,8 @@ class Pipeline:
     grounding: Grounding
     guard: Guard
     cache: AnswerCache
+    budgets: Budgets
+    turns: Turns
     router: Router
 
     async def serve(self, call: Call) -> Reply:
@@ -56,7 +59,7 @@ class Pipeline:
                 await self.guard.check(call)
                 reply = await self.cache.get(call, held)
             if reply is None:
-                reply = await self._from_engine(call)
+                reply = await self._from_engine(call, held)
             # From here on `held` has the engine too, so whatever a stage after this one raises lets go of it.
             reply.holding(held)
             if call.session_id is not None:
@@ -66,12 +69,12 @@ class Pipeline:
             raise
         return reply
 
-    async def _from_engine(self, call: Call) -> Reply:
+    async def _from_engine(self, call: Call, held: Held) -> Reply:
         if call.rag is None:
-            return self.cache.keep(call, await self.router.open(call))
+            return self.cache.keep(call, await self._opened(call, held))
         try:
             await self.grounding.ground(call)
-            reply = await self.router.open(call)
+            reply = await self._opened(call, held)
         except ApiError as error:
             if error.status < _OURS:
                 raise
@@ -81,6 +84,11 @@ class Pipeline:
                 raise
             return stale
         return self.cache.keep(call, self.grounding.cite(call, reply))
+
+    async def _opened(self, call: Call, held: Held) -> Reply:
+        await self.budgets.reserve(call, held)  # what it may cost at the most
+        await self.turns.take(call, held)
+        return await self.router.open(call)
 
     async def _looked_up_beside_the_guard(self, call: Call, held: Held) -> Reply | None:
         """What the cache has for a call that the guard has let pass. A refusal ends the look-up and what it holds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
 from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.bootstrap.sessions import SessionServices, session_services
+from api.bootstrap.tenants import TenantServices, tenant_services
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
@@ -30,19 +30,14 @@ from api.stages.admit import Admission
 from api.stages.rag_request import RagDefaults
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
-from api.tenants.keys import SettingsKeys
 from api.tenants.ledger import PostgresLedger
-from api.tenants.ledger_spool import Spool
 from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
-from resilience.limiter.base import Quota
-from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
 from serving.backends.local_embeddings import LocalEmbeddings
 from serving.backends.openai_http import OpenAIBackend, Timeouts
 from serving.base import Backend
 from serving.catalogue.base import Catalogue, Upstream
 from serving.http.pool import ConnectionPool
 
-logger = logging.getLogger(__name__)
 # How long the bookkeeping of requests that shutdown has cut off may take.
 _SETTLE_S = 2.0
 
@@ -53,8 +48,7 @@ class Services:
     models: ModelListing
     readiness: Readiness
     metrics: Metrics
-    limiter: SwitchingLimiter
-    ledger: PostgresLedger
+    tenants: TenantServices
     pool: ConnectionPool
     redis: Redis
     embedders: Embedders
@@ -86,10 +80,7 @@ class Services:
         async with AsyncExitStack() as held:
             held.push_async_callback(self.redis.aclose)
             held.push_async_callback(self.pool.aclose)
-            await self.ledger.start()
-            held.push_async_callback(self.ledger.aclose)
-            await self.limiter.start()
-            held.push_async_callback(self.limiter.aclose)
+            await held.enter_async_context(self.tenants.running())
             held.push_async_callback(self.embedders.aclose)
             await held.enter_async_context(self.answer_cache.running())
             await held.enter_async_context(self.corpus_services.running())
@@ -112,32 +103,32 @@ def build(settings: Settings) -> Services:
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
     embedders = Embedders(settings, metrics, pool)
     backends = _backends(catalogue, pool, embedders, settings.upstream)
-    limiter, ledger = _limiter(settings, metrics), _ledger(settings, metrics)
+    tenants = tenant_services(settings, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
-    accounting = Accounting(ledger=ledger, metrics=metrics)
-    admission = Admission(limiter=limiter, metrics=metrics, max_in_flight=settings.gateway.max_inflight_per_worker)
+    places = settings.gateway.max_inflight_per_worker
+    admission = Admission(limiter=tenants.limiter, metrics=metrics, max_in_flight=places)
     guard, questions = GuardOff(), embedders.for_questions
-    router = _router(catalogue, backends, metrics)
-    sessions = session_services(settings, metrics)
+    router, sessions = _router(catalogue, backends, metrics), session_services(settings, metrics)
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
     corpus = corpus_services(settings, metrics, pool, embedder=questions, cache=cache)
     return Services(
         pipeline=Pipeline(
-            keys=_keys(settings),
+            keys=tenants.keys,
             reader=Reader(catalogue, rag=rag_defaults(settings)),
             admission=admission,
-            accounting=accounting,
+            accounting=Accounting(ledger=tenants.ledger, metrics=metrics),
             memory=sessions.memory,
             grounding=corpus.grounding,
             guard=guard,
             cache=cache.cache,
+            budgets=tenants.budgets,
+            turns=tenants.turns,
             router=router,
         ),
         models=_listing(catalogue, backends),
-        readiness=_readiness(backends, ledger, redis, cache, corpus),
+        readiness=_readiness(backends, tenants.ledger, redis, cache, corpus),
         metrics=metrics,
-        limiter=limiter,
-        ledger=ledger,
+        tenants=tenants,
         pool=pool,
         redis=redis,
         embedders=embedders,
@@ -150,29 +141,6 @@ def build(settings: Settings) -> Services:
 def rag_defaults(settings: Settings) -> RagDefaults:
     rag = settings.rag
     return RagDefaults(version=rag.rag_default_version, top_k=rag.rag_top_k, context_tokens=rag.rag_context_tokens)
-
-
-def _keys(settings: Settings) -> SettingsKeys:
-    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
-    return SettingsKeys(settings.keys.tenants_by_key(), quota=quota)
-
-
-def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:
-    return redis_limiter(
-        url=settings.stores.redis_address,
-        share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
-        on_state_change=_limiter_reporter(metrics),
-        timeout_s=settings.limits.rate_limit_timeout_s,
-    )
-
-
-def _ledger(settings: Settings, metrics: Metrics) -> PostgresLedger:
-    return PostgresLedger(
-        database_url=settings.stores.database_address,
-        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
-        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
-        on_pending=metrics.ledger_pending.set,
-    )
 
 
 def _router(catalogue: Catalogue, backends: Mapping[Upstream, Backend], metrics: Metrics) -> Router:
@@ -241,17 +209,6 @@ def _readiness(
     engines = frozenset(f"upstream:{upstream.name}" for upstream in backends if upstream.builtin is None)
     dependencies = {**stores, **cache.dependencies, **corpus.dependencies, **upstreams}
     return Readiness(dependencies, needs_one_of=engines, cache=cache.describe)
-
-
-def _limiter_reporter(metrics: Metrics) -> OnStateChange:
-    def report(degraded: bool, reason: str) -> None:  # noqa: FBT001 - the limiter's callback signature
-        metrics.limiter_local.set(int(degraded))
-        if degraded:
-            logger.warning("limits are enforced by each worker alone: Redis is away", extra={"reason": reason})
-        else:
-            logger.info("limits are shared over Redis again", extra={"reason": reason})
-
-    return report
 
 
 def _multiprocess_dir(variables: Mapping[str, str]) -> Path | None:

@@ -33,6 +33,7 @@ from api.settings.groups import (
 )
 from api.settings.rag import RagSettings, RerankerKind
 from api.settings.sessions import SessionSettings
+from api.settings.tenants import FairnessSettings, LedgerSettings, TenantSettings
 
 __all__ = [
     "GROUPS",
@@ -44,7 +45,9 @@ __all__ = [
     "EmbedderSettings",
     "EngineSettings",
     "Environment",
+    "FairnessSettings",
     "GatewaySettings",
+    "LedgerSettings",
     "LogFormat",
     "ModelBackend",
     "ModelSettings",
@@ -54,6 +57,7 @@ __all__ = [
     "SessionSettings",
     "Settings",
     "SettingsError",
+    "TenantSettings",
     "UpstreamSettings",
     "VllmPreset",
     "WebSocketSettings",
@@ -83,6 +87,9 @@ class Settings:
     rag: RagSettings
     admin: AdminSettings
     sessions: SessionSettings
+    tenants: TenantSettings
+    ledger: LedgerSettings
+    fairness: FairnessSettings
     logs: LogSettings
     embedded: EmbeddedSettings
     engine: EngineSettings
@@ -118,6 +125,9 @@ GROUPS: dict[str, type[Group]] = {
     "rag": RagSettings,
     "admin": AdminSettings,
     "sessions": SessionSettings,
+    "tenants": TenantSettings,
+    "ledger": LedgerSettings,
+    "fairness": FairnessSettings,
     "logs": LogSettings,
     "embedded": EmbeddedSettings,
     "engine": EngineSettings,

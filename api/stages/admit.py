@@ -34,7 +34,8 @@ class Admission:
 
     async def admit(self, call: Call, held: Held) -> None:
         """Spend a request and reserve its tokens; what was not used comes back with `held`. Raises RateLimited."""
-        decision = await self._limiter.reserve(call.caller.key_id, call.caller.quota, call.reserved_tokens)
+        window = call.caller.windows[0]
+        decision = await self._limiter.reserve(window.key, window.quota, call.reserved_tokens)
         call.limits = decision
         if decision.reservation is None:
             raise self._refused(call.caller, call.reserved_tokens, decision)
@@ -42,7 +43,8 @@ class Admission:
 
     async def spend(self, caller: Caller, tokens: int) -> LimitDecision:
         """Spend a request and these tokens, for what no engine has a part in. Raises RateLimited."""
-        decision = await self._limiter.reserve(caller.key_id, caller.quota, tokens)
+        window = caller.windows[0]
+        decision = await self._limiter.reserve(window.key, window.quota, tokens)
         if decision.reservation is None:
             raise self._refused(caller, tokens, decision)
         self._limiter.settle(decision.reservation, tokens)

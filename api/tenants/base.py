@@ -1,18 +1,38 @@
-"""Who may call, and who pays."""
+"""Who may call, who pays, and where that is kept."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from msgspec import Struct
 
-from api.call import Caller
+from api.call import Call, Caller
+from api.tenants.types import Actor, ApiKey, AuditEntry, IssuedKey, Lane, Limit, PricePeriod, Tenant, TenantBudget
+from serving.catalogue.base import Model, Price
+from serving.types import Held
 
 
 class Keys(Protocol):
     async def authenticate(self, token: str | None) -> Caller:
         """The caller behind a bearer token (None: none was sent). Raises Unauthenticated."""
+        ...
+
+
+class Prices(Protocol):
+    def price_of(self, model: Model, at: datetime) -> Price:
+        """What a call of that moment costs: the period that holds then, or what the models file says."""
+        ...
+
+
+class Budgets(Protocol):
+    async def reserve(self, call: Call, held: Held) -> None:
+        """Set the most that the call may cost aside; what it did cost is settled with `held`.
+
+        Raises BudgetExhausted, and BudgetsAway where nobody can say what is left.
+        """
         ...
 
 
@@ -46,4 +66,64 @@ class UsageRow(Struct, frozen=True, kw_only=True):
 class Ledger(Protocol):
     def record(self, row: UsageRow) -> None:
         """Take the row over; returns at once and never raises. It reaches the store soon after."""
+        ...
+
+
+class Directory(Protocol):
+    """Tenants, keys, limits, budgets and prices, for those who change them.
+
+    Each change is written together with its line of the audit log, and reaches every worker within a second. Every
+    method raises DirectoryAway, and the DirectoryErrors that its arguments can cause.
+    """
+
+    async def tenants(self) -> Sequence[Tenant]: ...
+
+    async def create_tenant(self, name: str, *, weight: float, lane: Lane, by: Actor) -> Tenant: ...
+
+    async def change_tenant(
+        self, name: str, *, weight: float | None, lane: Lane | None, disabled: bool | None, by: Actor
+    ) -> Tenant:
+        """None: stays as it is."""
+        ...
+
+    async def keys(self, tenant: str | None) -> Sequence[ApiKey]: ...
+
+    async def create_key(
+        self, tenant: str, *, name: str, lane: Lane | None, expires_at: datetime | None, by: Actor
+    ) -> IssuedKey: ...
+
+    async def rotate_key(self, key_id: str, *, grace_s: float, by: Actor) -> IssuedKey:
+        """A new key in place of this one, which goes on for `grace_s` seconds."""
+        ...
+
+    async def revoke_key(self, key_id: str, *, by: Actor) -> ApiKey: ...
+
+    async def limits(self, tenant: str | None) -> Sequence[Limit]: ...
+
+    async def set_limit(self, limit: Limit, *, by: Actor) -> Limit:
+        """In place of the one with the same tenant, key and model; without any number it is removed."""
+        ...
+
+    async def budgets(self) -> Sequence[TenantBudget]: ...
+
+    async def set_budget(
+        self, tenant: str, *, amount_usd: Decimal | None, soft_share: float, by: Actor
+    ) -> TenantBudget | None:
+        """None removes it."""
+        ...
+
+    async def prices(self, model: str | None) -> Sequence[PricePeriod]: ...
+
+    async def set_price(self, price: PricePeriod, *, by: Actor) -> PricePeriod:
+        """A model's period without an end ends where a later one begins. Raises PriceGap and PriceOverlap."""
+        ...
+
+    async def audit(
+        self, *, tenant: str | None, since: datetime | None, before_id: int | None, limit: int
+    ) -> Sequence[AuditEntry]:
+        """The newest first."""
+        ...
+
+    def note_refusal(self, *, action: str, subject: str, code: str, by: Actor) -> None:
+        """Write soon that somebody wanted what was refused; a flood of them is cut, and its size said."""
         ...

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 
 from api.call import Caller
 from api.errors import BEARER_CHALLENGE, Unauthenticated
-from resilience.limiter.base import Quota
+from resilience.limiter.base import Quota, Window
 
 
 class SettingsKeys:
     def __init__(self, tenants_by_key: Mapping[str, str], *, quota: Quota) -> None:
         # Looking a digest up tells a stranger nothing about how near a guess is, as comparing keys would.
         self._callers = {
-            digest: (digest, Caller(tenant=tenant, key_id=digest.hex()[:16], quota=quota))
+            digest: (
+                digest,
+                Caller(tenant=tenant, key_id=digest.hex()[:16], windows=(Window(digest.hex()[:16], quota),)),
+            )
             for key, tenant in tenants_by_key.items()
             for digest in (_digest(key),)
         }

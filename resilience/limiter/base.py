@@ -33,6 +33,14 @@ class Quota:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is counted under one name: the calls of a key, of a tenant, of either to one model."""
+
+    key: str
+    quota: Quota
+
+
 @dataclass(slots=True, eq=False)
 class Reservation:
     """Tokens held for one admitted request, until `settle` says what it really used."""

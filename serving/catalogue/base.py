@@ -82,6 +82,12 @@ class Price:
         total = computed_tokens * self.prefill + cached_tokens * self.cached + completion_tokens * self.decode
         return total / _TOKENS_PER_PRICE
 
+    def cost_nano(self, *, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> int:
+        """The same in whole nano-dollars, halves up; exact, for prices with up to six decimals."""
+        prefill, decode, cached = round(self.prefill * 1e6), round(self.decode * 1e6), round(self.cached * 1e6)
+        pico = (prompt_tokens - cached_tokens) * prefill + cached_tokens * cached + completion_tokens * decode
+        return (pico + 500) // 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutOverrides:

@@ -12,11 +12,6 @@ from typing import Any
 import msgspec
 
 from api.call import Call, Caller
-from api.grounding.off import GroundingOff
-from api.pipeline import Pipeline
-from api.sessions.off import MemoryOff
-from api.stages.account import Accounting
-from api.stages.admit import Admission
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
 from api.tenants.base import UsageRow
@@ -260,38 +255,3 @@ async def read_call(body: Json | bytes = CHAT, *, offered: Catalogue, endpoint: 
     entered.caller = await SettingsKeys({KEY: "finsight"}, quota=QUOTA).authenticate(KEY)
     await Reader(offered).read(entered)
     return entered
-
-
-class House:
-    """A whole pipeline over in-memory ends."""
-
-    def __init__(self, outcome: Any = None, *, journal: Journal | None = None, max_in_flight: int = 10) -> None:
-        self.journal = journal or Journal()
-        self.metrics = Metrics()
-        self.keys = StoppingKeys(self.journal)
-        self.limiter = MemoryLimiter(self.journal)
-        self.ledger = MemoryLedger(self.journal)
-        self.backend = MemoryBackend(
-            "fast-1", {"choices": [], "usage": USAGE} if outcome is None else outcome, self.journal
-        )
-        self.guard = StoppingGuard(self.journal)
-        self.cache = StoppingCache(self.journal)
-        self.accounting = Accounting(ledger=self.ledger, metrics=self.metrics)
-        self.admission = Admission(limiter=self.limiter, metrics=self.metrics, max_in_flight=max_in_flight)
-        offered = catalogue(model("fast"))
-        self.pipeline = Pipeline(
-            keys=self.keys,
-            reader=Reader(offered),
-            admission=self.admission,
-            accounting=self.accounting,
-            memory=MemoryOff(),
-            grounding=GroundingOff(),
-            guard=self.guard,
-            cache=self.cache,
-            router=router(offered, [self.backend], metrics=self.metrics),
-        )
-
-    @property
-    def holds_nothing(self) -> bool:
-        gauge = b"gateway_requests_in_flight 0.0\n" in self.metrics.exposition()
-        return self.admission.in_flight == 0 and self.limiter.open == [] and gauge

@@ -10,8 +10,9 @@ from api.errors import ApiError, Overloaded, RateLimited, Unauthenticated
 from api.tenants.base import UsageRow
 from serving.errors import BackendInterrupted, BackendUnavailable
 from serving.types import StreamReply, WholeReply
-from tests.unit.api.fakes import CHAT, House, Journal, call
+from tests.unit.api.fakes import CHAT, Journal, call
 from tests.unit.api.held_mark import Mark
+from tests.unit.api.house import House
 
 STAGES = ["authenticate", "read", "reserve", "guard", "cache", "open"]
 RELEASES = ["close upstream", "bill", "settle"]

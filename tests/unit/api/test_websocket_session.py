@@ -14,7 +14,8 @@ from starlette.types import Message
 from api.routes.websocket import SocketLimits, WebSocketCompletions
 from api.websocket_protocol import SHUTDOWN
 from serving.errors import BackendInterrupted
-from tests.unit.api.fakes import CHAT, KEY, House, Journal
+from tests.unit.api.fakes import CHAT, KEY, Journal
+from tests.unit.api.house import House
 
 CHUNK = {"id": "i", "created": 1, "choices": [{"delta": {"content": "Hi"}}]}
 TERMINAL = {"done", "cancelled", "error"}

@@ -22,6 +22,7 @@ from api.cache.single_flight import SingleFlight
 from api.cache.slots.parser import SlotParser
 from api.cache.slots.words.lexicon import Lexicon
 from api.call import Call
+from api.fairness.off import TurnsOff
 from api.grounding.off import GroundingOff
 from api.pipeline import Pipeline
 from api.sessions.off import MemoryOff
@@ -29,6 +30,7 @@ from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
 from api.tenants.keys import SettingsKeys
+from api.tenants.off import BudgetsOff
 from observability.metrics import Metrics
 from serving.catalogue.base import ModelKind
 from serving.errors import BackendError
@@ -156,6 +158,8 @@ class CachedHouse:
             grounding=GroundingOff(),
             guard=_Open(),
             cache=self._cache(audit, wait_s, semantic=semantic),
+            budgets=BudgetsOff(),
+            turns=TurnsOff(),
             router=router(offered, [self.engine, self.stand_in, *others], metrics=self.metrics),
         )
 

@@ -12,7 +12,8 @@ from api.routes.completions import CompletionEndpoint, completion_endpoints
 from serving.errors import BackendInterrupted, BackendRejected, BackendUnavailable
 from serving.types import Endpoint
 from tests.unit.api.asgi import AsgiClient
-from tests.unit.api.fakes import CHAT, KEY, USAGE, House, Journal
+from tests.unit.api.fakes import CHAT, KEY, USAGE, Journal
+from tests.unit.api.house import House
 
 AUTHORIZED = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-type", b"application/json")]
 ANSWER = {"id": "i", "created": 1, "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": USAGE}

@@ -9,7 +9,8 @@ import pytest
 
 from api.call import Call
 from serving.types import Reply
-from tests.unit.api.fakes import CHAT, House, Journal, call
+from tests.unit.api.fakes import CHAT, Journal, call
+from tests.unit.api.house import House
 
 
 class StoppingMemory:

@@ -4,6 +4,7 @@ import pytest
 
 from api.errors import Unauthenticated
 from api.tenants.keys import SettingsKeys
+from resilience.limiter.base import Window
 from tests.unit.api.fakes import QUOTA
 
 KEYS = SettingsKeys({"key-1": "finsight", "key-2": "other", "key-3": "finsight"}, quota=QUOTA)
@@ -13,7 +14,7 @@ async def test_a_key_is_its_tenants() -> None:
     callers = [await KEYS.authenticate(f"key-{number}") for number in (1, 2, 3)]
     assert [caller.tenant for caller in callers] == ["finsight", "other", "finsight"]
     assert len({caller.key_id for caller in callers}) == 3
-    assert all(caller.quota == QUOTA for caller in callers)
+    assert all(caller.windows == (Window(caller.key_id, QUOTA),) for caller in callers)
     assert all("key-" not in caller.key_id for caller in callers)
 
 

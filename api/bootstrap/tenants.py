@@ -1,0 +1,86 @@
+"""Who may call, within which limits and budgets, in whose turn, and what is written down of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from api.fairness.base import Turns
+from api.fairness.off import TurnsOff
+from api.settings import Settings
+from api.tenants.base import Budgets, Keys, Prices
+from api.tenants.keys import SettingsKeys
+from api.tenants.ledger import PostgresLedger
+from api.tenants.ledger_spool import Spool
+from api.tenants.off import BudgetsOff, CataloguePrices
+from observability.metrics import Metrics
+from resilience.limiter.base import Quota
+from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantServices:
+    keys: Keys
+    limiter: SwitchingLimiter
+    prices: Prices
+    budgets: Budgets
+    turns: Turns
+    ledger: PostgresLedger
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            await self.ledger.start()
+            held.push_async_callback(self.ledger.aclose)
+            await self.limiter.start()
+            held.push_async_callback(self.limiter.aclose)
+            yield
+
+
+def tenant_services(settings: Settings, metrics: Metrics) -> TenantServices:
+    return TenantServices(
+        keys=_keys(settings),
+        limiter=_limiter(settings, metrics),
+        prices=CataloguePrices(),
+        budgets=BudgetsOff(),
+        turns=TurnsOff(),
+        ledger=_ledger(settings, metrics),
+    )
+
+
+def _keys(settings: Settings) -> SettingsKeys:
+    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
+    return SettingsKeys(settings.keys.tenants_by_key(), quota=quota)
+
+
+def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:
+    return redis_limiter(
+        url=settings.stores.redis_address,
+        share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
+        on_state_change=_limiter_reporter(metrics),
+        timeout_s=settings.limits.rate_limit_timeout_s,
+    )
+
+
+def _ledger(settings: Settings, metrics: Metrics) -> PostgresLedger:
+    return PostgresLedger(
+        database_url=settings.stores.database_address,
+        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
+        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
+        on_pending=metrics.ledger_pending.set,
+    )
+
+
+def _limiter_reporter(metrics: Metrics) -> OnStateChange:
+    def report(degraded: bool, reason: str) -> None:  # noqa: FBT001 - the limiter's callback signature
+        metrics.limiter_local.set(int(degraded))
+        if degraded:
+            logger.warning("limits are enforced by each worker alone: Redis is away", extra={"reason": reason})
+        else:
+            logger.info("limits are shared over Redis again", extra={"reason": reason})
+
+    return report
