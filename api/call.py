@@ -49,6 +49,8 @@ class Call:
     request: CompletionLike = field(init=False)
     model: Model = field(init=False)
     body_bytes: int = 0
+    lane: Lane = Lane.INTERACTIVE
+    """In which it waits for engines: the caller's, or one that it has asked for."""
     session_id: str | None = None
     """Of the conversation that this call goes on with."""
     session: object | None = None

@@ -45,7 +45,7 @@ class Pipeline:
         held = Held()
         try:
             call.caller = await self.keys.authenticate(call.token)
-            self.admission.enter(held)  # room in this worker
+            self.admission.enter(call.caller.tenant, held)  # room in this worker
             await self.reader.read(call)
             if call.session_id is not None:
                 await self.memory.recall(call)  # what was said before is part of what the call may use

@@ -10,7 +10,7 @@ from api.errors import ApiError, Headers, InvalidRequest
 from api.middleware.request_id import is_request_id
 
 # Those that say something about one request; all others are said once, when the connection is opened.
-REQUEST_HEADERS = ("cache-control", "x-cache-sampled", "x-corpus-version", "x-session-id")
+REQUEST_HEADERS = ("cache-control", "x-cache-sampled", "x-corpus-version", "x-priority", "x-session-id")
 _SHAPE = 'a message must be {"type": "request", "body": {…}} or {"type": "cancel", "request_id": "…"}'
 _encode = msgspec.json.Encoder().encode
 

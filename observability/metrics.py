@@ -53,17 +53,21 @@ class Metrics:
         self.ledger_rows = self._counter("gateway_ledger_rows", about, ("to",))
         about = "Usage rows that Postgres has not taken yet."
         self.ledger_pending = self._gauge("gateway_ledger_pending_rows", about)
-        # Limits and upstreams
-        self.rate_limited = self._counter(
-            "gateway_rate_limited", "Requests refused by a limit: requests or tokens.", ("tenant", "limit")
-        )
-        about = "Workers that enforce their own share of the limits because Redis is away."
-        self.limiter_local = self._gauge("gateway_limiter_local", about)
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
+        self._add_limits()
         self._add_cache()
         self._add_sessions()
         self._add_rag()
+
+    def _add_limits(self) -> None:
+        self.rate_limited = self._counter(
+            "gateway_rate_limited", "Requests refused by a limit: requests or tokens.", ("tenant", "limit")
+        )
+        about = "Requests refused for want of a place: the worker has none (worker), or none for this tenant (tenant)."
+        self.places_refused = self._counter("gateway_places_refused", about, ("whose",))
+        about = "Workers that enforce their own share of the limits because Redis is away."
+        self.limiter_local = self._gauge("gateway_limiter_local", about)
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."

@@ -31,6 +31,7 @@ LABELS = {
     "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
     "to": "`written`, `spooled`, `refused`",
     "limit": "`requests`, `tokens`",
+    "whose": "`worker`, `tenant`",
     "upstream": "an upstream of the catalogue",
     "status": "what `X-Cache` says of a look-up: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
     "part": "of the cache `store`, `index`, `embedder`; of answers from documents `embedder`, `rerank`, `corpus`",

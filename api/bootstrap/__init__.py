@@ -24,7 +24,7 @@ from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.models import ModelListing
 from api.routes.rag_access import Corpus
-from api.settings import Settings, UpstreamSettings
+from api.settings import GatewaySettings, Settings, UpstreamSettings
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.rag_request import RagDefaults
@@ -105,8 +105,7 @@ def build(settings: Settings) -> Services:
     backends = _backends(catalogue, pool, embedders, settings.upstream)
     tenants = tenant_services(settings, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
-    places = settings.gateway.max_inflight_per_worker
-    admission = Admission(limiter=tenants.limiter, metrics=metrics, max_in_flight=places)
+    admission = _admission(settings.gateway, tenants, metrics)
     guard, questions = GuardOff(), embedders.for_questions
     router, sessions = _router(catalogue, backends, metrics), session_services(settings, metrics)
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
@@ -209,6 +208,15 @@ def _readiness(
     engines = frozenset(f"upstream:{upstream.name}" for upstream in backends if upstream.builtin is None)
     dependencies = {**stores, **cache.dependencies, **corpus.dependencies, **upstreams}
     return Readiness(dependencies, needs_one_of=engines, cache=cache.describe)
+
+
+def _admission(gateway: GatewaySettings, tenants: TenantServices, metrics: Metrics) -> Admission:
+    return Admission(
+        limiter=tenants.limiter,
+        metrics=metrics,
+        max_in_flight=gateway.max_inflight_per_worker,
+        tenant_share=gateway.max_inflight_tenant_share,
+    )
 
 
 def _multiprocess_dir(variables: Mapping[str, str]) -> Path | None:

@@ -134,7 +134,7 @@ class CorpusAccess:
                 caller = await self._keys.authenticate(bearer_token(single_header(request.scope, b"authorization")))
                 if self._corpus is None:
                     raise RagDisabled("This gateway takes no documents: set RAG_ENABLED=true and restart it.")
-                self._admission.enter(held)
+                self._admission.enter(caller.tenant, held)
                 visit = Visit(caller=caller, corpus=self._corpus, admission=self._admission, held=held)
                 yield visit
             outcome = "ok"

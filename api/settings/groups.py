@@ -77,6 +77,8 @@ class GatewaySettings(Group):
     """Seconds that open streams may go on after SIGTERM."""
     max_inflight_per_worker: Positive = 2048
     """Requests one worker serves at a time; more get 503."""
+    max_inflight_tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Part of them that one tenant gets when it is alone, less with each other; the rest is for newcomers. 1: all."""
 
 
 class WebSocketSettings(Group):

@@ -7,30 +7,35 @@ from api.errors import Overloaded, RateLimited
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, RateLimiter, Reservation
 from resilience.limiter.headers import limit_headers
+from resilience.shared_places import SharedPlaces
 from serving.types import Held
 
 
 class Admission:
-    def __init__(self, *, limiter: RateLimiter, metrics: Metrics, max_in_flight: int) -> None:
+    def __init__(
+        self, *, limiter: RateLimiter, metrics: Metrics, max_in_flight: int, tenant_share: float = 1.0
+    ) -> None:
+        """`tenant_share`: of the `max_in_flight` places, those that a tenant gets that is alone."""
         self._limiter = limiter
         self._metrics = metrics
-        self._max_in_flight = max_in_flight
-        self._in_flight = 0
+        self._places = SharedPlaces(max_in_flight, owner_share=tenant_share)
 
     @property
     def in_flight(self) -> int:
-        return self._in_flight
+        return self._places.taken
 
-    def enter(self, held: Held) -> None:
+    def enter(self, tenant: str, held: Held) -> None:
         """Take a place in this worker, given back when `held` is released. Raises Overloaded.
 
         Before the body is read, so that the places bound what bodies take of memory too.
         """
-        if self._in_flight >= self._max_in_flight:
-            raise Overloaded("the gateway is serving as many requests as it can, try again shortly")
-        self._in_flight += 1
+        refusal = self._places.take(tenant)
+        if refusal is not None:
+            self._metrics.places_refused.labels("worker" if refusal == "all" else "tenant").inc()
+            whose = "" if refusal == "all" else " of this tenant"
+            raise Overloaded(f"the gateway is serving as many requests{whose} as it can, try again shortly")
         self._metrics.in_flight.inc()
-        held.callback(self._leave)
+        held.callback(self._leave, tenant)
 
     async def admit(self, call: Call, held: Held) -> None:
         """Spend a request and reserve its tokens; what was not used comes back with `held`. Raises RateLimited."""
@@ -50,8 +55,8 @@ class Admission:
         self._limiter.settle(decision.reservation, tokens)
         return decision
 
-    def _leave(self) -> None:
-        self._in_flight -= 1
+    def _leave(self, tenant: str) -> None:
+        self._places.give_back(tenant)
         self._metrics.in_flight.dec()
 
     def _settle(self, call: Call, reservation: Reservation) -> None:

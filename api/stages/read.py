@@ -8,6 +8,7 @@ from api.call import Call
 from api.errors import InvalidRequest, UnknownModel
 from api.schemas.parse import CompletionLike, check_request, parse_json
 from api.schemas.session_ids import FIELD, HEADER, named_session, session_header
+from api.stages.lane import TIER_FIELD, chosen_lane
 from api.stages.rag_request import RagDefaults, rag_request
 from serving.catalogue.base import Catalogue, Model, ModelKind, ModelSelectionError, UnknownModelError
 from serving.types import Endpoint, Json
@@ -27,7 +28,7 @@ class Reader:
         self._rag = rag or RagDefaults()
 
     async def read(self, call: Call) -> None:
-        """Sets the call's body, request, session, model, what it asks of the corpus, and token estimates.
+        """Sets the call's body, request, lane, session, model, what it asks of the corpus, and token estimates.
 
         Raises InvalidRequest and what reading raises.
         """
@@ -37,6 +38,7 @@ class Reader:
             call.body, call.request, call.prompt_tokens = _checked(call.endpoint, raw)
         else:
             call.body, call.request, call.prompt_tokens = await asyncio.to_thread(_checked, call.endpoint, raw)
+        call.lane = chosen_lane(call.caller.lane, call.headers, call.body.get(TIER_FIELD))
         call.session_id = _session_id(call)
         call.model = self._resolve(call.request.model, _KINDS[call.endpoint])
         call.body.setdefault("model", call.model.name)

@@ -33,12 +33,22 @@ class Quota:
             )
 
 
+class WindowKind(StrEnum):
+    """Whose calls a window counts."""
+
+    KEY = "key"
+    TENANT = "tenant"
+    MODEL = "model"
+    """Of a key or a tenant, to one model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What is counted under one name: the calls of a key, of a tenant, of either to one model."""
 
     key: str
     quota: Quota
+    kind: WindowKind = WindowKind.KEY
 
 
 @dataclass(slots=True, eq=False)

@@ -43,13 +43,31 @@ async def test_a_call_that_no_engine_answered_gets_all_its_tokens_back() -> None
 async def test_a_full_worker_says_so_before_anything_is_read_or_spent() -> None:
     limiter, held = MemoryLimiter(), Held()
     door = admission(limiter, max_in_flight=1)
-    door.enter(held)
+    door.enter("one", held)
     with pytest.raises(Overloaded) as refused:
-        door.enter(Held())
+        door.enter("another", Held())
     assert dict(refused.value.headers)[b"retry-after"] == b"1"
     assert limiter.journal.entries == []
     assert door.in_flight == 1
     held.release()
+    assert door.in_flight == 0
+
+
+async def test_a_tenant_that_floods_a_worker_leaves_room_for_others() -> None:
+    metrics, crowd, newcomer = Metrics(), Held(), Held()
+    door = Admission(limiter=MemoryLimiter(), metrics=metrics, max_in_flight=10, tenant_share=0.8)
+    for _ in range(8):
+        door.enter("loud", crowd)
+    with pytest.raises(Overloaded, match="of this tenant") as refused:
+        door.enter("loud", crowd)
+    assert dict(refused.value.headers)[b"retry-after"] == b"1"
+    for _ in range(2):
+        door.enter("quiet", newcomer)
+    with pytest.raises(Overloaded, match="as many requests as it can"):
+        door.enter("quiet", newcomer)
+    assert metrics.totals("gateway_places_refused", by="whose") == {"tenant": 1.0, "worker": 1.0}
+    crowd.release()
+    newcomer.release()
     assert door.in_flight == 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.call import Call
+from api.call import Call, Caller
 from api.errors import InvalidRequest
 from api.stages.rag_request import RagDefaults
 from api.stages.read import Reader
@@ -17,6 +17,7 @@ from serving.types import Endpoint, Json
 from tests.unit.api.fakes import call, catalogue, model
 
 QUESTION = [{"role": "user", "content": "What was revenue in Q3 2024?"}]
+CALLER = Caller(tenant="finsight", key_id="key", windows=())
 DEFAULTS = RagDefaults(version=RagVersion.V3, top_k=7, context_tokens=900)
 
 
@@ -27,6 +28,7 @@ def grounded(**profile: Any) -> Model:
 async def read(body: Json, *, endpoint: Endpoint = Endpoint.CHAT, offered: Catalogue | None = None) -> Call:
     asked = call(body, endpoint=endpoint)
     embedding = model("vectors", kind=ModelKind.EMBEDDING)
+    asked.caller = CALLER
     await Reader(offered or catalogue(model("fast"), grounded(), embedding), rag=DEFAULTS).read(asked)
     return asked
 
