@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import redis
 
@@ -19,6 +20,7 @@ from scripts.embedded.postgres_server import postgres_service, postgres_url
 from scripts.embedded.redis_server import redis_service
 from scripts.embedded.redis_server import redis_url as redis_address
 from scripts.embedded.service import ServiceProcess
+from tests.schema import beside, database_copy, lay_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,6 +191,25 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.start_ready()
     yield postgres_url(directory=directory, port=port)
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def schema_template(database_url: str) -> str:
+    """Name of a database beside that one which has the platform's schema and no rows. Copy it: `database_copy`."""
+    name = "schema_template"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(beside(database_url, name), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        lay_schema(connection)
+    return name
+
+
+@pytest.fixture
+def migrated_database_url(database_url: str, schema_template: str) -> Iterator[str]:
+    """Address of a database of this test's own, with the platform's schema and no rows."""
+    with database_copy(database_url, schema_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

