@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from api.cache.types import CacheStatus
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
 from api.sessions.types import SessionState
-from api.tenants.types import Budget, Lane
+from api.tenants.types import Bill, Budget, Lane, Saving
 from rag.types import Collection, RagRequest, Retrieved, StandaloneQuestion
 from resilience.limiter.base import LimitDecision, Window
-from serving.catalogue.base import Model
+from serving.catalogue.base import Model, Price
 from serving.types import Endpoint, Json, Reply, Usage, WholeReply
+
+# Left or cut off before there was an answer.
+ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,8 @@ class Call:
     read_body: Callable[[], Awaitable[bytes]]
     headers: Iterable[tuple[bytes, bytes]] = ()
     """Of the request, names in lower case."""
+    arrived_at_s: float = field(default_factory=time.time)
+    """Unix seconds: what it costs goes by this moment, and so does the month that pays."""
 
     caller: Caller = field(init=False)
     body: Json = field(init=False)
@@ -96,6 +103,17 @@ class Call:
     first_output_s: float | None = None
     """Monotonic."""
     outcome: str = "ok"
+    ledger_id: str = ""
+    """Of its line in the ledger; empty until the call is admitted."""
+    bill: Bill | None = None
+    """Set by `make_bill`, once."""
+    in_ledger: bool = False
+    saving: Saving | None = None
+    """Set where a stored answer is given."""
+    queue_s: float = 0.0
+    """Waited for a turn."""
+    engine_began_s: float | None = None
+    """Monotonic; when the engine that has or had the request was asked."""
 
     @property
     def streams(self) -> bool:
@@ -105,6 +123,29 @@ class Call:
     def wants_usage(self) -> bool:
         options = self.request.stream_options
         return options is not None and bool(options.include_usage)
+
+    @property
+    def arrived_at(self) -> datetime:
+        return datetime.fromtimestamp(self.arrived_at_s, UTC)
+
+    def make_bill(self, price_of: Callable[[Model, datetime], Price]) -> Bill:
+        """What the call owes, counted once: whoever asks first fixes it, and everybody after gets the same.
+
+        To be asked for when the call has ended. Needs what `Reader` sets. Without an engine's work it is nothing.
+        """
+        if self.bill is None:
+            model = self.served_model or self.model
+            worked = self.billed_usage()
+            upstream = (self.reply.upstream if self.reply is not None else self.abandoned) or ""
+            usage = worked or Usage()
+            price = price_of(model, self.arrived_at)
+            cost_nano = price.cost_nano(
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cached_tokens=usage.cached_tokens,
+            )
+            self.bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=cost_nano)
+        return self.bill
 
     def billed_usage(self) -> Usage | None:
         """What this call owes: the engine's count, or where there is none an estimate of what it has produced."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.cache.base import AnswerCache
-from api.call import Call
-from api.errors import ApiError
+from api.call import ABANDONED, Call
+from api.errors import ApiError, as_api_error
 from api.fairness.base import Turns
 from api.grounding.base import Grounding
 from api.guard.base import Guard
@@ -50,7 +50,7 @@ class Pipeline:
             if call.session_id is not None:
                 await self.memory.recall(call)  # what was said before is part of what the call may use
             await self.admission.admit(call, held)  # the key's requests and tokens
-            held.callback(self.accounting.bill, call)
+            self.accounting.admitted(call, held)
             if call.rag is not None:
                 await self.grounding.prepare(call)
             if self.guard.waits:
@@ -64,7 +64,8 @@ class Pipeline:
             reply.holding(held)
             if call.session_id is not None:
                 await self.memory.remember(call, reply)
-        except BaseException:
+        except BaseException as error:
+            call.outcome = as_api_error(error).outcome if isinstance(error, Exception) else ABANDONED
             held.release()
             raise
         return reply

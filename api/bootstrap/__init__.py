@@ -115,7 +115,7 @@ def build(settings: Settings) -> Services:
             keys=tenants.keys,
             reader=Reader(catalogue, rag=rag_defaults(settings)),
             admission=admission,
-            accounting=Accounting(ledger=tenants.ledger, metrics=metrics),
+            accounting=Accounting(ledger=tenants.ledger, prices=tenants.prices, metrics=metrics),
             memory=sessions.memory,
             grounding=corpus.grounding,
             guard=guard,

@@ -23,6 +23,7 @@ from api.cache.types import CacheStatus, Entry
 from api.cache.volatility import question_class
 from api.call import Call
 from api.errors import ApiError
+from api.tenants.types import NANO_PER_USD, Saving
 from serving.types import Held, Reply, Usage
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class SemanticCache:
         call.cache_status, call.cache_reason = CacheStatus.STALE, None
         call.cache_age_s = max(0.0, self._now_s() - entry.created_at_s)
         self._reporting.served_stale(call)
+        _save(call, entry)
         return replayed(entry.answer, call.endpoint, stream=call.streams)
 
     async def _looked_up(self, call: Call, asked: CacheRequest, held: Held) -> Entry | None:
@@ -167,9 +169,16 @@ class SemanticCache:
 
     def _hit(self, call: Call, entry: Entry) -> Reply:
         call.cache_age_s = max(0.0, self._now_s() - entry.created_at_s)
-        usage = Usage.from_wire(entry.answer.get("usage")) or Usage()
+        usage = _save(call, entry)
         self._reporting.saved(call, usage, entry.cost_usd)
         # Asked again without its passages, an engine would say something else.
         if self._audit is not None and call.cache_status is not None and call.rag is None:
             self._audit.consider(call, entry, call.cache_status)
         return replayed(entry.answer, call.endpoint, stream=call.streams)
+
+
+def _save(call: Call, entry: Entry) -> Usage:
+    """What the engine did for the answer that is now given again."""
+    usage = Usage.from_wire(entry.answer.get("usage")) or Usage()
+    call.saving = Saving(tokens=usage.total_tokens, cost_nano=round(entry.cost_usd * NANO_PER_USD))
+    return usage

@@ -1,63 +1,58 @@
-"""What a call used goes on the bill, and what became of it into the metrics."""
+"""What an admitted call used goes into the ledger, once, and what became of it into the metrics."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
 
 from api.cache.types import CacheStatus
 from api.call import Call
-from api.tenants.base import Ledger, UsageRow
+from api.tenants.base import Ledger, Prices, UsageRow
+from api.tenants.types import NANO_PER_USD, Bill, CacheTier, Saving, usd
 from observability.metrics import Counter, Histogram, Metrics
-from serving.types import Usage
+from serving.types import Held
 
 _UNKNOWN = "none"
+_TIERS = {
+    CacheStatus.EXACT: CacheTier.EXACT,
+    CacheStatus.CANONICAL: CacheTier.CANONICAL,
+    CacheStatus.SEMANTIC: CacheTier.SEMANTIC,
+    CacheStatus.STALE: CacheTier.STALE,
+}
+_NOTHING = Saving(tokens=0, cost_nano=0)
 
 
 class Accounting:
-    def __init__(self, *, ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(self, *, ledger: Ledger, prices: Prices, metrics: Metrics) -> None:
         self._ledger = ledger
+        self._prices = prices
         self._metrics = metrics
         # Looking a series up by its labels takes longer than counting; there are as few here as Prometheus sees.
         self._outcome_series: dict[tuple[str, str, str, str], tuple[Counter, Histogram, Histogram]] = {}
         self._usage_series: dict[tuple[str, str], tuple[Counter, ...]] = {}
 
-    def bill(self, call: Call) -> None:
-        """Put an answer on the bill, however it ended. Calls that no engine answered cost nothing."""
-        usage, model = call.billed_usage(), call.served_model
-        upstream = call.abandoned if call.reply is None else call.reply.upstream
-        if usage is None or upstream is None or model is None:
-            return
-        cost_usd = model.price.cost_usd(
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens,
-        )
-        now_s = time.monotonic()
-        self._ledger.record(
-            UsageRow(
-                id=secrets.token_hex(16),
-                occurred_at=datetime.now(UTC),
-                request_id=call.request_id,
-                tenant=call.caller.tenant,
-                key_id=call.caller.key_id,
-                endpoint=call.endpoint.value,
-                model=model.name,
-                model_version=model.version,
-                upstream=upstream,
-                streamed=call.streams,
-                outcome=call.outcome,
-                prompt_tokens=usage.prompt_tokens,
-                cached_tokens=usage.cached_tokens,
-                completion_tokens=usage.completion_tokens,
-                estimated=usage.estimated,
-                cost_usd=cost_usd,
-                duration_s=now_s - call.arrived_s,
-                time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
-            )
-        )
-        self._count_tokens(call.caller.tenant, model.metric_label, usage, cost_usd)
+    def admitted(self, call: Call, held: Held) -> None:
+        """From here on the call has a line in the ledger, whatever becomes of it; written with `held` at the latest."""
+        call.ledger_id = secrets.token_hex(16)
+        held.callback(self.record, call)
+
+    def record(self, call: Call) -> None:
+        """Write the call's line, unless it has been written. Waits for nothing."""
+        if not call.in_ledger:
+            self._ledger.record(self._closed(call))
+
+    async def keep(self, call: Call) -> None:
+        """Return when the call's line outlives this process. Cut off, the line is written all the same."""
+        if not call.in_ledger:
+            await self._ledger.keep(self._closed(call))
+
+    def _closed(self, call: Call) -> UsageRow:
+        call.in_ledger = True
+        bill = call.make_bill(self._prices.price_of)
+        self._count_tokens(call.caller.tenant, bill)
+        return _row(call, bill)
 
     def observe(self, call: Call) -> None:
         """Count a call that has ended, answered or refused."""
@@ -77,7 +72,10 @@ class Accounting:
         if call.rag is not None:
             self._metrics.rag_requests.labels(call.rag.version.value, _rag_outcome(call)).inc()
 
-    def _count_tokens(self, tenant: str, model: str, usage: Usage, cost_usd: float) -> None:
+    def _count_tokens(self, tenant: str, bill: Bill) -> None:
+        if not bill.upstream:
+            return
+        model, usage = bill.model.metric_label, bill.usage
         key = (model, tenant)
         series = self._usage_series.get(key)
         if series is None:
@@ -88,8 +86,54 @@ class Accounting:
         decode.inc(usage.completion_tokens)
         if usage.cached_tokens:
             cached.inc(usage.cached_tokens)
-        if cost_usd:
-            cost.inc(cost_usd)
+        if bill.cost_nano:
+            cost.inc(bill.cost_nano / NANO_PER_USD)
+
+
+def _row(call: Call, bill: Bill) -> UsageRow:
+    now_s = time.monotonic()
+    usage, price, saving = bill.usage, bill.price, call.saving or _NOTHING
+    return UsageRow(
+        id=call.ledger_id,
+        occurred_at=call.arrived_at,
+        request_id=call.request_id,
+        tenant=call.caller.tenant,
+        key_id=call.caller.key_id,
+        endpoint=call.endpoint.value,
+        model=bill.model.name,
+        model_version=bill.model.version,
+        upstream=bill.upstream,
+        streamed=call.streams,
+        lane=call.caller.lane.value,
+        outcome=call.outcome,
+        cache_tier=_tier(call).value,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        estimated=usage.estimated,
+        saved_tokens=saving.tokens,
+        saved_usd=usd(saving.cost_nano),
+        prefill_price_usd=_price(price.prefill),
+        decode_price_usd=_price(price.decode),
+        cached_price_usd=_price(price.cached),
+        cost_usd=usd(bill.cost_nano),
+        queue_s=call.queue_s,
+        engine_s=now_s - call.engine_began_s if bill.upstream and call.engine_began_s is not None else None,
+        time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
+        duration_s=now_s - call.arrived_s,
+    )
+
+
+def _tier(call: Call) -> CacheTier:
+    if call.cache_status is None or call.saving is None:
+        return CacheTier.NONE
+    return _TIERS.get(call.cache_status, CacheTier.NONE)
+
+
+@lru_cache(maxsize=256)
+def _price(usd_per_million: float) -> Decimal:
+    """As it is stored: with six decimals."""
+    return Decimal(round(usd_per_million * 1e6)).scaleb(-6)
 
 
 def _rag_outcome(call: Call) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from api.call import Call
+from api.call import ABANDONED, Call
 from api.errors import Overloaded, from_backend
 from observability.metrics import Metrics
 from serving.base import Backend
@@ -55,10 +56,11 @@ class Router:
         )
         failure: BackendError | None = None
         for model, backend in self._attempts(call.model):
+            call.engine_began_s = time.monotonic()
             try:
                 reply = await backend.open(request)
             except asyncio.CancelledError:
-                call.served_model, call.abandoned, call.outcome = model, backend.name, "abandoned"
+                call.served_model, call.abandoned, call.outcome = model, backend.name, ABANDONED
                 raise
             except BackendError as error:
                 self._metrics.upstream_attempts.labels(backend.name, type(error).__name__).inc()

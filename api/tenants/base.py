@@ -37,11 +37,12 @@ class Budgets(Protocol):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """What one answer used and cost: a line of the bill."""
+    """What one admitted call used and cost: a line of the bill, a row of `usage_ledger`."""
 
     id: str
     """Made by the gateway; writing the same row twice bills it once."""
     occurred_at: datetime
+    """When the call arrived."""
     request_id: str
     tenant: str
     key_id: str
@@ -49,23 +50,41 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     model: str
     model_version: str
     upstream: str
+    """Empty where no engine had a part in it."""
     streamed: bool
+    lane: str
     outcome: str
-    """`ok`, `cancelled` by the client, cut off by `shutdown`, `abandoned` before the engine had
-    said anything (by either), or the code of the error that ended a stream."""
+    """`ok`, `cancelled` by the client, cut off by `shutdown`, `abandoned` before the engine had said anything (by
+    either), `killed` with the worker, or the code of the error.
+    """
+    cache_tier: str
+    """A CacheTier."""
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
     estimated: bool
     """The engine did not report usage: what it had produced was counted by its chunks and its length."""
-    cost_usd: float
-    duration_s: float
+    saved_tokens: int
+    saved_usd: Decimal
+    prefill_price_usd: Decimal
+    """For a million tokens, as the two others: the price that was valid."""
+    decode_price_usd: Decimal
+    cached_price_usd: Decimal
+    cost_usd: Decimal
+    queue_s: float
+    """Waited for a turn."""
+    engine_s: float | None
     time_to_first_token_s: float | None
+    duration_s: float
 
 
 class Ledger(Protocol):
     def record(self, row: UsageRow) -> None:
-        """Take the row over; returns at once and never raises. It reaches the store soon after."""
+        """Take the row over; returns at once and never raises. It is durable soon after."""
+        ...
+
+    async def keep(self, row: UsageRow) -> None:
+        """Return when the row outlives this process: in Redis, or on disk while Redis is away. Never raises."""
         ...
 
 

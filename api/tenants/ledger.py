@@ -66,6 +66,9 @@ class PostgresLedger:
     def record(self, row: UsageRow) -> None:
         self._pending.append(row)
 
+    async def keep(self, row: UsageRow) -> None:
+        self._pending.append(row)
+
     async def aclose(self) -> None:
         """Write what is left; what Postgres does not take within `close_timeout_s` goes to the spool."""
         self._stopping.set()

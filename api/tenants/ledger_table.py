@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import psycopg
 from psycopg import sql
 
+from api.database.revisions import HEAD, REVISIONS, SQL_FOLDER
 from api.postgres_connection import BoundedConnection
 from api.tenants.base import UsageRow
 
-_SCHEMA = Path(__file__).with_name("ledger.sql")
-# Any number of workers create the table at once; Postgres lets one at a time through this lock.
+# Until the gateway migrates when it starts.
+_MARK = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+# Any number of workers create the tables at once; Postgres lets one at a time through this lock.
 _SCHEMA_LOCK = 0x6C656467
+_ADD_MONTHS = """
+    SELECT add_usage_month(month::date) FROM
+    (SELECT DISTINCT date_trunc('month', occurred_at AT TIME ZONE 'UTC') AS month
+     FROM jsonb_populate_recordset(null::usage_ledger, %s::jsonb)) AS months
+"""
 _COLUMNS = UsageRow.__struct_fields__
 _INSERT = sql.SQL("""
-    INSERT INTO usage_ledger ({columns})
-    SELECT {columns} FROM jsonb_populate_recordset(null::usage_ledger, %s::jsonb)
-    ON CONFLICT (id) DO NOTHING
+    WITH inserted AS (
+        INSERT INTO usage_ledger ({columns})
+        SELECT {columns} FROM jsonb_populate_recordset(null::usage_ledger, %s::jsonb) ORDER BY id
+        ON CONFLICT DO NOTHING RETURNING *
+    )
+    INSERT INTO usage_daily AS daily
+    SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, tenant, key_id, model, upstream, cache_tier, outcome,
+        count(*), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(saved_tokens),
+        sum(saved_usd), sum(cost_usd)
+    FROM inserted GROUP BY day, tenant, key_id, model, upstream, cache_tier, outcome
+    ORDER BY day, tenant, key_id, model, upstream, cache_tier, outcome
+    ON CONFLICT (day, tenant, key_id, model, upstream, cache_tier, outcome) DO UPDATE SET
+        requests = daily.requests + excluded.requests,
+        prompt_tokens = daily.prompt_tokens + excluded.prompt_tokens,
+        cached_tokens = daily.cached_tokens + excluded.cached_tokens,
+        completion_tokens = daily.completion_tokens + excluded.completion_tokens,
+        saved_tokens = daily.saved_tokens + excluded.saved_tokens,
+        saved_usd = daily.saved_usd + excluded.saved_usd,
+        cost_usd = daily.cost_usd + excluded.cost_usd
 """).format(columns=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
 _READ_COLUMNS = """
     SELECT attname, attnotnull AND NOT atthasdef AND attidentity = '' FROM pg_attribute
@@ -59,7 +81,7 @@ class LedgerTable:
         """
         assert self._connection is not None  # noqa: S101 - the contract above
         encoded = _encode(rows).decode()
-        await self._connection.run(self._connection.psycopg.execute(_INSERT, (encoded,)), timeout_s=self._timeout_s)
+        await self._connection.run(_write(self._connection.psycopg, encoded), timeout_s=self._timeout_s)
 
     async def disconnect(self) -> None:
         """Does not wait for Postgres."""
@@ -68,10 +90,23 @@ class LedgerTable:
             await connection.close()
 
 
+async def _write(connection: psycopg.AsyncConnection, encoded: str) -> None:
+    try:
+        await connection.execute(_INSERT, (encoded,))
+    except psycopg.errors.CheckViolation:  # it has no partition for the month of one of them
+        await connection.execute(_ADD_MONTHS, (encoded,))
+        await connection.execute(_INSERT, (encoded,))
+
+
 async def _prepare(connection: psycopg.AsyncConnection) -> None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        await connection.execute(_SCHEMA.read_bytes())
+        found = await connection.execute("SELECT to_regclass('usage_ledger') IS NULL")
+        if await found.fetchone() == (True,):
+            await connection.execute(_MARK)
+            for revision in REVISIONS:
+                await connection.execute(next(SQL_FOLDER.glob(f"{revision}_*.up.sql")).read_bytes())
+            await connection.execute("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
     found = await connection.execute(_READ_COLUMNS)
     columns: dict[str, bool] = dict(await found.fetchall())
     missing = [name for name in _COLUMNS if name not in columns]

@@ -7,8 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from serving.catalogue.base import Model, Price
+from serving.types import Usage
+
 NANO_PER_USD = 1_000_000_000
 USD = "USD"
+
+
+def usd(nano: int) -> Decimal:
+    """Nano-dollars in dollars, exact."""
+    return Decimal(nano).scaleb(-9)
 
 
 class Lane(StrEnum):
@@ -26,6 +34,28 @@ class CacheTier(StrEnum):
     CANONICAL = "canonical"
     SEMANTIC = "semantic"
     STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one call owes, and for what."""
+
+    model: Model
+    """The one that answered, or was to answer."""
+    upstream: str
+    """Empty where no engine had a part in it."""
+    usage: Usage
+    price: Price
+    """That was valid when the call arrived."""
+    cost_nano: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a stored answer spared the engines."""
+
+    tokens: int
+    cost_nano: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,10 @@ def test_a_hit_is_a_request_that_costs_no_tokens(tenant: Tenant, ledger: LedgerR
     assert grown("gateway_cache_saved_tokens_total", kind="prompt") == hit.usage["prompt_tokens"]
     assert grown("gateway_cache_saved_tokens_total", kind="completion") == hit.usage["completion_tokens"]
     assert grown("gateway_cache_saved_usd_total") > 0
-    assert ledger.now(request_id) == []
+    row = ledger.one(request_id)
+    assert (row["cache_tier"], row["outcome"], row["cost_usd"], row["prompt_tokens"]) == ("exact", "ok", 0, 0)
+    assert row["saved_tokens"] == hit.usage["total_tokens"]
+    assert float(row["saved_usd"]) == pytest.approx(grown("gateway_cache_saved_usd_total"))
     [found] = eventually(
         lambda: [line for line in tenant.gateway.log().splitlines() if request_id in line],
         until=lambda lines: len(lines) > 0,

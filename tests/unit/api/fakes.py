@@ -102,6 +102,10 @@ class MemoryLedger:
         self.journal.entries.append("bill")
         self.rows.append(row)
 
+    async def keep(self, row: UsageRow) -> None:
+        await self.journal.reach("keep")
+        self.rows.append(row)
+
 
 class MemoryBackend:
     """Answers with `outcome`: an error to raise, a body, or the batches of a stream (an error ends them)."""

@@ -11,7 +11,7 @@ from api.sessions.off import MemoryOff
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
-from api.tenants.off import BudgetsOff
+from api.tenants.off import BudgetsOff, CataloguePrices
 from observability.metrics import Metrics
 from tests.unit.api.fakes import (
     USAGE,
@@ -42,7 +42,7 @@ class House:
         )
         self.guard = StoppingGuard(self.journal)
         self.cache = StoppingCache(self.journal)
-        self.accounting = Accounting(ledger=self.ledger, metrics=self.metrics)
+        self.accounting = Accounting(ledger=self.ledger, prices=CataloguePrices(), metrics=self.metrics)
         self.admission = Admission(limiter=self.limiter, metrics=self.metrics, max_in_flight=max_in_flight)
         offered = catalogue(model("fast"))
         self.pipeline = Pipeline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -49,9 +50,11 @@ async def test_a_stage_that_fails_gives_back_what_was_held(stage: str) -> None:
     with pytest.raises(RuntimeError, match="told to fail"):
         await house.pipeline.serve(call(journal=house.journal))
     reached = STAGES[: STAGES.index(stage) + 1]
-    assert house.journal.entries == reached + (["settle"] if STAGES.index(stage) > STAGES.index("reserve") else [])
+    admitted = STAGES.index(stage) > STAGES.index("reserve")
+    assert house.journal.entries == reached + (["bill", "settle"] if admitted else [])
     assert house.holds_nothing
-    assert house.ledger.rows == []
+    # A call that was admitted is in the ledger, though it owes nothing.
+    assert [(row.outcome, row.cost_usd) for row in house.ledger.rows] == [("internal_error", Decimal(0))] * admitted
     assert [used for _, used in house.limiter.settled] == [0] * len(house.limiter.settled)
 
 
@@ -65,9 +68,10 @@ async def test_a_cancellation_at_any_stage_gives_back_what_was_held(stage: str) 
         await serving
     assert house.holds_nothing
     # Only an engine that had the request is owed something: the prompt, which it may have computed.
-    assert [(row.outcome, row.completion_tokens, row.estimated) for row in house.ledger.rows] == (
-        [("abandoned", 0, True)] if stage == "open" else []
-    )
+    owes = stage == "open"
+    assert [
+        (row.outcome, row.prompt_tokens > 0, row.completion_tokens, row.estimated) for row in house.ledger.rows
+    ] == [("abandoned", owes, 0, owes)] * (STAGES.index(stage) > STAGES.index("reserve"))
 
 
 async def test_a_stranger_is_refused_before_anything_is_read() -> None:
@@ -94,7 +98,8 @@ async def test_an_engine_that_fails_costs_nothing() -> None:
     house = House(BackendUnavailable("gone", upstream="fast-1"))
     with pytest.raises(ApiError):
         await house.pipeline.serve(call(journal=house.journal))
-    assert house.ledger.rows == []
+    [row] = house.ledger.rows
+    assert (row.outcome, row.upstream, row.prompt_tokens, row.cost_usd) == ("server_is_overloaded", "", 0, Decimal(0))
     assert [used for _, used in house.limiter.settled] == [0]
     assert house.holds_nothing
 
@@ -110,7 +115,7 @@ async def test_the_look_up_runs_beside_a_guard_that_waits() -> None:
     with pytest.raises(asyncio.CancelledError):
         await serving
     assert house.holds_nothing
-    assert house.ledger.rows == []
+    assert [(row.outcome, row.cost_usd) for row in house.ledger.rows] == [("abandoned", Decimal(0))]
 
 
 async def test_what_a_waiting_guard_lets_pass_goes_on_to_the_engine() -> None:
@@ -175,8 +180,8 @@ async def test_a_cached_answer_reaches_no_engine_and_costs_nothing() -> None:
     reply = await house.pipeline.serve(call(journal=house.journal))
     assert reply is house.cache.answer
     reply.close()
-    assert house.journal.entries == ["authenticate", "read", "reserve", "guard", "cache", "settle"]
-    assert house.ledger.rows == []
+    assert house.journal.entries == ["authenticate", "read", "reserve", "guard", "cache", "bill", "settle"]
+    assert [(row.outcome, row.upstream, row.cost_usd) for row in house.ledger.rows] == [("ok", "", Decimal(0))]
     assert house.holds_nothing
 
 
@@ -212,6 +217,9 @@ class BrokenLedger:
 
     def record(self, row: UsageRow) -> None:
         raise ZeroDivisionError(row.id)
+
+    async def keep(self, row: UsageRow) -> None:
+        self.record(row)
 
 
 async def test_one_release_that_fails_does_not_keep_the_others() -> None:

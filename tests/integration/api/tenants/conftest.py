@@ -11,12 +11,11 @@ from tests.integration.api.tenants.office import Office
 
 
 @pytest.fixture
-async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+async def office(migrated_database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
     """Behind a gate, with an empty ledger."""
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute("DROP TABLE IF EXISTS usage_ledger")
+    async with await psycopg.AsyncConnection.connect(migrated_database_url, autocommit=True) as connection:
         info = connection.info
         gate = Gate(info.host, info.port)
     await gate.open()
-    yield Office(database_url, tmp_path / "spool", gate)
+    yield Office(migrated_database_url, tmp_path / "spool", gate)
     await gate.shut()

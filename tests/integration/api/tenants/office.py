@@ -7,7 +7,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,11 @@ from api.tenants.base import UsageRow
 from api.tenants.ledger import PostgresLedger
 from api.tenants.ledger_spool import Spool
 from tests.integration.api.tenants.gate import Gate
+from tests.unit.api.tenants.usage_rows import usage_row
 
 
 def row(**changes: Any) -> UsageRow:
-    fields: dict[str, Any] = {
-        "id": str(uuid.uuid4()),
-        "occurred_at": datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
-        "request_id": "req-1",
-        "tenant": "finsight",
-        "key_id": "k",
-        "endpoint": "chat/completions",
-        "model": "m",
-        "model_version": "1",
-        "upstream": "near",
-        "streamed": True,
-        "outcome": "ok",
-        "prompt_tokens": 10,
-        "cached_tokens": 4,
-        "completion_tokens": 3,
-        "estimated": False,
-        "cost_usd": 0.000123,
-        "duration_s": 0.5,
-        "time_to_first_token_s": 0.1,
-    }
-    return UsageRow(**(fields | changes))
+    return usage_row(**({"id": str(uuid.uuid4())} | changes))
 
 
 class Office:

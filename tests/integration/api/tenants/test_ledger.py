@@ -25,7 +25,6 @@ async def test_every_field_arrives_as_it_was(office: Office) -> None:
         [values] = await found.fetchall()
     stored = dict(zip(names, values, strict=True))
     expected = msgspec.structs.asdict(sent) | {"id": uuid.UUID(sent.id)}
-    assert float(stored.pop("cost_usd")) == expected.pop("cost_usd")
     assert stored == expected
 
 

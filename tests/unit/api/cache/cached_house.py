@@ -30,7 +30,7 @@ from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
 from api.tenants.keys import SettingsKeys
-from api.tenants.off import BudgetsOff
+from api.tenants.off import BudgetsOff, CataloguePrices
 from observability.metrics import Metrics
 from serving.catalogue.base import ModelKind
 from serving.errors import BackendError
@@ -153,7 +153,7 @@ class CachedHouse:
             keys=SettingsKeys(KEYS, quota=QUOTA),
             reader=Reader(offered),
             admission=self.admission,
-            accounting=Accounting(ledger=self.ledger, metrics=self.metrics),
+            accounting=Accounting(ledger=self.ledger, prices=CataloguePrices(), metrics=self.metrics),
             memory=MemoryOff(),
             grounding=GroundingOff(),
             guard=_Open(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -46,7 +47,9 @@ async def test_the_same_request_again_gets_the_same_answer_in_its_own_form(
 async def test_a_hit_costs_no_tokens_and_counts_as_a_request(house: CachedHouse) -> None:
     await house.ask()
     hit = await house.ask()
-    assert len(house.ledger.rows) == 1
+    _, again = house.ledger.rows
+    assert (again.cache_tier, again.upstream, again.cost_usd, again.prompt_tokens) == ("exact", "", Decimal(0), 0)
+    assert (again.saved_tokens, again.saved_usd) == (10, Decimal("0.000037"))
     assert [used for _, used in house.limiter.settled] == [10, 0]
     assert hit.call.billed_usage() is None
     assert house.counted("gateway_cache_lookups_total", status="exact", model="fast") == 1

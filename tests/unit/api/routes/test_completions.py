@@ -170,9 +170,8 @@ async def test_a_client_that_leaves_stops_the_work_and_gets_no_answer(stage: str
     await asyncio.wait_for(serving, 10)
     assert not asked.answer.ended
     assert outcomes(house) == "cancelled"
-    assert [row.outcome for row in house.ledger.rows] == (
-        {"open": ["abandoned"], "frame": ["cancelled"]}.get(stage, [])
-    )
+    ends = {"reserve": [], "frame": ["cancelled"]}
+    assert [row.outcome for row in house.ledger.rows] == ends.get(stage, ["abandoned"])
     assert house.holds_nothing
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.cache.types import CacheStatus
 from api.call import Call
 from api.stages.account import Accounting
+from api.tenants.base import Prices
+from api.tenants.off import CataloguePrices
+from api.tenants.types import NANO_PER_USD, Saving
 from observability.metrics import Metrics
-from serving.types import StreamReply, Usage, WholeReply
+from serving.catalogue.base import Model, Price
+from serving.types import Held, StreamReply, Usage, WholeReply
 from tests.unit.api.fakes import CHAT, MemoryLedger, call, catalogue, model, read_call
 
 
 class Books:
-    def __init__(self) -> None:
+    def __init__(self, prices: Prices | None = None) -> None:
         self.ledger = MemoryLedger()
         self.metrics = Metrics()
-        self.accounting = Accounting(ledger=self.ledger, metrics=self.metrics)
+        self.accounting = Accounting(ledger=self.ledger, prices=prices or CataloguePrices(), metrics=self.metrics)
 
     def total(self, name: str, **labels: str) -> float:
         return sum(
@@ -57,9 +64,9 @@ async def _no_frames() -> Any:
 )
 async def test_the_price_is_that_of_computed_cached_and_written_tokens(usage: Usage, cost_usd: float) -> None:
     books = Books()
-    books.accounting.bill(await answered(usage))
+    books.accounting.record(await answered(usage))
     [row] = books.ledger.rows
-    assert row.cost_usd == pytest.approx(cost_usd)
+    assert row.cost_usd == Decimal(str(round(cost_usd, 9)))
     assert (row.prompt_tokens, row.cached_tokens, row.completion_tokens) == (
         usage.prompt_tokens,
         usage.cached_tokens,
@@ -77,7 +84,7 @@ async def test_a_row_says_who_asked_for_what_and_what_came_of_it() -> None:
     served = await answered(Usage(prompt_tokens=1, completion_tokens=1), stream=True)
     served.first_output_s = served.arrived_s + 0.25
     served.outcome = "cancelled"
-    books.accounting.bill(served)
+    books.accounting.record(served)
     [row] = books.ledger.rows
     assert (row.tenant, row.key_id, row.request_id) == ("finsight", served.caller.key_id, "req-1")
     assert (row.endpoint, row.model, row.model_version, row.upstream) == ("chat/completions", "fast", "1.0", "near")
@@ -86,12 +93,56 @@ async def test_a_row_says_who_asked_for_what_and_what_came_of_it() -> None:
     assert row.duration_s >= 0
 
 
-async def test_every_row_has_an_id_of_its_own() -> None:
+async def test_every_call_has_one_row_with_an_id_of_its_own() -> None:
     books = Books()
-    served = await answered(Usage(prompt_tokens=1))
     for _ in range(100):
-        books.accounting.bill(served)
-    assert len({row.id for row in books.ledger.rows}) == 100
+        held = Held()
+        served = await answered(Usage(prompt_tokens=1))
+        books.accounting.admitted(served, held)
+        await books.accounting.keep(served)
+        books.accounting.record(served)
+        held.release()
+    assert len({row.id for row in books.ledger.rows}) == len(books.ledger.rows) == 100
+
+
+async def test_what_is_owed_does_not_change_once_somebody_has_asked() -> None:
+    books = Books()
+    served = await answered(Usage(prompt_tokens=1_000_000))
+    bill = served.make_bill(CataloguePrices().price_of)
+    assert bill.cost_nano == NANO_PER_USD
+    assert served.reply is not None
+    served.reply.usage = Usage(prompt_tokens=2)
+    books.accounting.record(served)
+    assert books.ledger.rows[0].cost_usd == 1
+    assert books.ledger.rows[0].prompt_tokens == 1_000_000
+
+
+async def test_a_row_is_of_the_moment_in_which_the_call_arrived_and_has_the_prices_of_then() -> None:
+    class ByTheHour:
+        def price_of(self, model: Model, at: datetime) -> Price:  # noqa: ARG002 - the same for all
+            return Price(prefill=at.hour, decode=0.000001, cached=0.1)
+
+    books = Books(ByTheHour())
+    served = await answered(Usage(prompt_tokens=7))
+    served.arrived_at_s = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC).timestamp()
+    books.accounting.record(served)
+    [row] = books.ledger.rows
+    assert row.occurred_at == datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+    assert row.cost_usd == Decimal("0.000161")
+    prices = (row.prefill_price_usd, row.decode_price_usd, row.cached_price_usd)
+    assert prices == (Decimal(23), Decimal("0.000001"), Decimal("0.1"))
+
+
+async def test_a_stored_answer_costs_nothing_and_says_what_it_has_spared() -> None:
+    books = Books()
+    served = await read_call(offered=catalogue(model("fast")))
+    served.cache_status = CacheStatus.CANONICAL
+    served.saving = Saving(tokens=12, cost_nano=345)
+    books.accounting.record(served)
+    [row] = books.ledger.rows
+    assert (row.upstream, row.cache_tier, row.cost_usd) == ("", "canonical", Decimal(0))
+    assert (row.saved_tokens, row.saved_usd) == (12, Decimal("0.000000345"))
+    assert (row.prompt_tokens, row.completion_tokens, row.engine_s) == (0, 0, None)
 
 
 @pytest.mark.parametrize(("stream", "chunks", "completion"), [(True, 12, 12), (True, 0, 0), (False, 0, 0)])
@@ -100,7 +151,7 @@ async def test_without_a_report_of_the_engine_the_bill_is_an_estimate(
 ) -> None:
     books = Books()
     served = await answered(None, stream=stream, chunks=chunks)
-    books.accounting.bill(served)
+    books.accounting.record(served)
     [row] = books.ledger.rows
     assert row.estimated
     assert (row.prompt_tokens, row.completion_tokens) == (served.prompt_tokens, completion)
@@ -134,11 +185,13 @@ async def test_a_cut_stream_owes_what_a_whole_answer_would(pieces: list[str], to
     assert owed.completion_tokens == max(owed_whole.completion_tokens, len(pieces))
 
 
-async def test_what_no_engine_answered_is_not_billed() -> None:
+async def test_what_no_engine_answered_owes_nothing() -> None:
     books = Books()
-    books.accounting.bill(call())
-    books.accounting.bill(await read_call(offered=catalogue(model("fast"))))
-    assert books.ledger.rows == []
+    served = await read_call(offered=catalogue(model("fast")))
+    served.outcome = "server_is_overloaded"
+    books.accounting.record(served)
+    [row] = books.ledger.rows
+    assert (row.outcome, row.upstream, row.cost_usd, row.prompt_tokens) == ("server_is_overloaded", "", Decimal(0), 0)
     assert books.total("gateway_tokens_total") == 0
 
 
@@ -146,7 +199,7 @@ async def test_a_stand_in_is_billed_at_its_own_price() -> None:
     books = Books()
     served = await answered(Usage(prompt_tokens=1))
     served.served_model = model("slow")
-    books.accounting.bill(served)
+    books.accounting.record(served)
     assert books.ledger.rows[0].model == "slow"
     assert books.total("gateway_tokens_total", model="slow") == 1
 
@@ -180,7 +233,7 @@ async def test_no_label_takes_what_a_client_made_up() -> None:
     forwarded.reply = WholeReply(upstream="near", body={}, usage=Usage(prompt_tokens=1))
     for ended in (call(), forwarded):
         books.accounting.observe(ended)
-        books.accounting.bill(ended)
+    books.accounting.record(forwarded)
     text = books.metrics.exposition().decode()
     assert "invented" not in text
     assert 'model="other"' in text

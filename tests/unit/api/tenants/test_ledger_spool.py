@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,29 +13,11 @@ import pytest
 
 from api.tenants.base import UsageRow
 from api.tenants.ledger_spool import Spool, SpooledRows, SpoolError
+from tests.unit.api.tenants.usage_rows import usage_row
 
 
 def row(number: int) -> UsageRow:
-    return UsageRow(
-        id=f"{number:032x}",
-        occurred_at=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
-        request_id=f"req-{number}",
-        tenant="finsight",
-        key_id="k",
-        endpoint="chat/completions",
-        model="m",
-        model_version="1",
-        upstream="near",
-        streamed=True,
-        outcome="ok",
-        prompt_tokens=number,
-        cached_tokens=0,
-        completion_tokens=1,
-        estimated=False,
-        cost_usd=0.25,
-        duration_s=0.5,
-        time_to_first_token_s=None,
-    )
+    return usage_row(id=f"{number:032x}", request_id=f"req-{number}", prompt_tokens=number)
 
 
 @pytest.fixture
