@@ -62,7 +62,7 @@ class Metrics:
 
     def _add_limits(self) -> None:
         self.rate_limited = self._counter(
-            "gateway_rate_limited", "Requests refused by a limit: requests or tokens.", ("tenant", "limit")
+            "gateway_rate_limited", "Requests refused by a limit: of what, and of whose.", ("tenant", "limit", "window")
         )
         about = "Requests refused for want of a place: the worker has none (worker), or none for this tenant (tenant)."
         self.places_refused = self._counter("gateway_places_refused", about, ("whose",))

@@ -32,6 +32,7 @@ LABELS = {
     "to": "`written`, `spooled`, `refused`",
     "limit": "`requests`, `tokens`",
     "whose": "`worker`, `tenant`",
+    "window": "`key`, `tenant`, `model` (of a key or a tenant, to one model)",
     "upstream": "an upstream of the catalogue",
     "status": "what `X-Cache` says of a look-up: `exact`, `canonical`, `semantic`, `miss`, `bypass`",
     "part": "of the cache `store`, `index`, `embedder`; of answers from documents `embedder`, `rerank`, `corpus`",

@@ -1,14 +1,20 @@
-"""Whether a call may use an engine now: room in this worker, then the key's requests and tokens."""
+"""Whether a call may use an engine now: room in this worker, then the requests and tokens of its windows."""
 
 from __future__ import annotations
 
 from api.call import Call, Caller
 from api.errors import Overloaded, RateLimited
 from observability.metrics import Metrics
-from resilience.limiter.base import LimitDecision, RateLimiter, Reservation
-from resilience.limiter.headers import limit_headers
+from resilience.limiter.base import LimitDecision, RateLimiter, Reservation, WindowKind
+from resilience.limiter.headers import format_duration, limit_headers
 from resilience.shared_places import SharedPlaces
 from serving.types import Held
+
+_WHOSE = {
+    WindowKind.KEY: "this API key",
+    WindowKind.TENANT: "tenant {tenant}",
+    WindowKind.MODEL: "model {model} in tenant {tenant}",
+}
 
 
 class Admission:
@@ -38,18 +44,21 @@ class Admission:
         held.callback(self._leave, tenant)
 
     async def admit(self, call: Call, held: Held) -> None:
-        """Spend a request and reserve its tokens; what was not used comes back with `held`. Raises RateLimited."""
-        window = call.caller.windows[0]
-        decision = await self._limiter.reserve(window.key, window.quota, call.reserved_tokens)
+        """Spend a request and reserve its tokens in the windows of the caller and of the model, by its name in the
+        catalogue; what was not used comes back with `held`. Raises RateLimited.
+        """
+        caller, windows = call.caller, call.caller.windows
+        if caller.model_windows:
+            windows += caller.model_windows.get(call.model.name, ())
+        decision = await self._limiter.reserve(windows, call.reserved_tokens)
         call.limits = decision
         if decision.reservation is None:
-            raise self._refused(call.caller, call.reserved_tokens, decision)
+            raise self._refused(caller, call.reserved_tokens, decision, model=call.model.name)
         held.callback(self._settle, call, decision.reservation)
 
     async def spend(self, caller: Caller, tokens: int) -> LimitDecision:
         """Spend a request and these tokens, for what no engine has a part in. Raises RateLimited."""
-        window = caller.windows[0]
-        decision = await self._limiter.reserve(window.key, window.quota, tokens)
+        decision = await self._limiter.reserve(caller.windows, tokens)
         if decision.reservation is None:
             raise self._refused(caller, tokens, decision)
         self._limiter.settle(decision.reservation, tokens)
@@ -63,18 +72,29 @@ class Admission:
         usage = call.billed_usage()
         self._limiter.settle(reservation, 0 if usage is None else usage.total_tokens)
 
-    def _refused(self, caller: Caller, tokens: int, decision: LimitDecision) -> RateLimited:
+    def _refused(self, caller: Caller, tokens: int, decision: LimitDecision, *, model: str = "") -> RateLimited:
         limit = decision.refused_by or "requests"
-        self._metrics.rate_limited.labels(caller.tenant, limit).inc()
+        kind = WindowKind.KEY if decision.refused_in is None else decision.refused_in.kind
+        self._metrics.rate_limited.labels(caller.tenant, limit, kind.value).inc()
         headers = wire_headers(decision)
+        whose = _WHOSE[kind].format(tenant=caller.tenant, model=model)
+        # OpenAI's words, which some clients look into.
         if decision.impossible:
             message = (
-                f"Request too large: it may use {tokens} tokens, "
-                f"and the limit is {decision.limit_tokens} tokens per minute."
+                f"Request too large for {whose} on tokens per min (TPM): Limit {decision.limit_tokens}, "
+                f"Requested {tokens}. The input or output tokens must be reduced in order to run successfully."
             )
             return RateLimited(message, limit=limit, headers=[*headers, (b"x-should-retry", b"false")])
-        allowed = decision.limit_requests if limit == "requests" else decision.limit_tokens
-        message = f"Rate limit reached: {allowed} {limit} per minute. Try again in {decision.retry_after_s or 0:.1f} s."
+        unit, allowed, requested = (
+            ("requests per min (RPM)", decision.limit_requests, 1)
+            if limit == "requests"
+            else ("tokens per min (TPM)", decision.limit_tokens, tokens)
+        )
+        when = format_duration(decision.retry_after_s or 0)
+        message = (
+            f"Rate limit reached for {whose} on {unit}: Limit {allowed}, Requested {requested}. "
+            f"Please try again in {when}."
+        )
         return RateLimited(message, limit=limit, headers=headers)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 WINDOW_S = 60
+UNLIMITED = 2**53
+"""In a quota: nothing is refused for it, and no client is told of it. The largest number that Lua counts up to."""
 
 Limited = Literal["requests", "tokens"]
 
@@ -20,7 +23,7 @@ class LimiterState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one key may spend in any 60 seconds."""
+    """What may be spent in any 60 seconds."""
 
     requests_per_min: int
     tokens_per_min: int
@@ -53,9 +56,9 @@ class Window:
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """Tokens held for one admitted request, until `settle` says what it really used."""
+    """Tokens held for one admitted request in all its windows, until `settle` says what it really used."""
 
-    key: str
+    windows: Sequence[Window]
     tokens: int
     second: int
     """The bucket of this worker's own window, in seconds of its clock."""
@@ -66,21 +69,27 @@ class Reservation:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitDecision:
-    """Whether a request may go on, and what its client may be told. Times are seconds from now."""
+class LimitDecision(NamedTuple):
+    """Whether a request may go on, and what its client may be told. Times are seconds from now.
+
+    Of several windows the client is told of the one that has the smallest part of its requests left, and of the one
+    that has the smallest part of its tokens left; of what was refused, of the one that refuses it for the longest.
+    """
 
     allowed: bool
     reservation: Reservation | None
-    refused_by: Limited | None
-    impossible: bool = False
-    """The request alone asks for more tokens than a whole window holds: trying again will not help."""
     limit_requests: int
+    """UNLIMITED where no window limits requests; tokens likewise."""
     remaining_requests: int
     reset_requests_s: float
     limit_tokens: int
     remaining_tokens: int
     reset_tokens_s: float
+    refused_by: Limited | None = None
+    refused_in: Window | None = None
+    """The window that has no room; None unless refused."""
+    impossible: bool = False
+    """The request alone asks for more tokens than a whole window holds: trying again will not help."""
     retry_after_s: float | None = None
     """When the same request would be admitted if nobody else came; None unless refused, or when it is impossible."""
 
@@ -93,16 +102,16 @@ class RateLimiter(Protocol):
         """Connect, in the running event loop. Never raises because a store is away: the limiter starts without it."""
         ...
 
-    async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
-        """Count one request and hold `tokens` of `key`'s quota, or refuse without spending anything.
+    async def reserve(self, windows: Sequence[Window], tokens: int) -> LimitDecision:
+        """Count one request and hold `tokens` in all of `windows`, or refuse without spending anything in any.
 
-        `key` names the tenant's key in the store, so it must be an identifier and not the secret itself.
+        No two of them have one key, which names them in the store: an identifier, not an API key itself.
         Raises ValueError for negative `tokens`, and nothing because a store is away.
         """
         ...
 
     def settle(self, reservation: Reservation, used_tokens: int) -> None:
-        """Replace the tokens held by the tokens used, in the bucket they were held in.
+        """Replace the tokens held by the tokens used, in the buckets they were held in.
 
         Returns at once and never raises; a second call for the same reservation does nothing. What is settled after
         its bucket has left the window changes nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from resilience.limiter.base import LimitDecision
+from resilience.limiter.base import UNLIMITED, LimitDecision
 
 _MS_PER_MINUTE = 60_000
 _MS_PER_HOUR = 3_600_000
@@ -12,14 +12,15 @@ _MS_PER_HOUR = 3_600_000
 
 def limit_headers(decision: LimitDecision) -> dict[str, str]:
     """The `x-ratelimit-…` headers; for a refusal that time will cure also `retry-after` and `retry-after-ms`."""
-    headers = {
-        "x-ratelimit-limit-requests": str(decision.limit_requests),
-        "x-ratelimit-remaining-requests": str(decision.remaining_requests),
-        "x-ratelimit-reset-requests": format_duration(decision.reset_requests_s),
-        "x-ratelimit-limit-tokens": str(decision.limit_tokens),
-        "x-ratelimit-remaining-tokens": str(decision.remaining_tokens),
-        "x-ratelimit-reset-tokens": format_duration(decision.reset_tokens_s),
-    }
+    headers: dict[str, str] = {}
+    if decision.limit_requests < UNLIMITED:
+        headers["x-ratelimit-limit-requests"] = str(decision.limit_requests)
+        headers["x-ratelimit-remaining-requests"] = str(decision.remaining_requests)
+        headers["x-ratelimit-reset-requests"] = format_duration(decision.reset_requests_s)
+    if decision.limit_tokens < UNLIMITED:
+        headers["x-ratelimit-limit-tokens"] = str(decision.limit_tokens)
+        headers["x-ratelimit-remaining-tokens"] = str(decision.remaining_tokens)
+        headers["x-ratelimit-reset-tokens"] = format_duration(decision.reset_tokens_s)
     if decision.retry_after_s is not None:
         # Rounded up, and never 0: a client that comes back a moment early is refused again.
         retry_ms = max(1, math.ceil(round(decision.retry_after_s * 1000, 3)))

@@ -1,4 +1,4 @@
-"""What this worker itself has admitted, per key: its limiter while Redis is away, its report when Redis is back.
+"""What this worker itself has admitted, per window: its limiter while Redis is away, its report when Redis is back.
 
 Every admission is counted here, also those that Redis granted: so when the worker is on its own it adds up to its
 share instead of starting again, and when Redis comes back without its memory the worker tells it what the minute held.
@@ -6,10 +6,10 @@ share instead of starting again, and when Redis comes back without its memory th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from resilience.limiter.base import Quota
-from resilience.limiter.window import BUCKETS, Bucket, SlidingWindow, Verdict
+from resilience.limiter.base import Quota, Window
+from resilience.limiter.window import BUCKETS, Bucket, Limits, SlidingWindow, Verdict, is_refused, reserve
 
 
 class _Admissions:
@@ -20,6 +20,12 @@ class _Admissions:
         self.unshared: SlidingWindow | None = None
         """The part of `every` that Redis has not been told."""
 
+    def count_unshared(self, now_s: int, tokens: int) -> None:
+        if self.unshared is None:
+            self.unshared = SlidingWindow(now_s)
+        self.unshared.advance(now_s)
+        self.unshared.adjust(now_s, 1, tokens)
+
 
 class LocalWindows:
     def __init__(self, *, clock: Callable[[], float], share_count: int) -> None:
@@ -28,7 +34,7 @@ class LocalWindows:
             raise ValueError(f"share_count must be at least 1, not {share_count}")
         self._clock = clock
         self._share_count = share_count
-        # Two generations, so that keys that nobody uses any more go without a scan.
+        # Two generations, so that windows that nobody uses any more go without a scan.
         self._recent: dict[str, _Admissions] = {}
         self._older: dict[str, _Admissions] = {}
         self._rotated_s = int(clock())
@@ -36,33 +42,35 @@ class LocalWindows:
     def __len__(self) -> int:
         return len(self._recent) + len(self._older)
 
-    def record(self, key: str, tokens: int) -> int:
+    def record(self, windows: Sequence[Window], tokens: int) -> int:
         """Count a request that Redis admitted; returns its second."""
         now_s = int(self._clock())
-        admissions = self._admissions(key, now_s)
-        admissions.every.advance(now_s)
-        admissions.every.adjust(now_s, 1, tokens)
+        for window in windows:
+            admissions = self._admissions(window.key, now_s)
+            admissions.every.advance(now_s)
+            admissions.every.adjust(now_s, 1, tokens)
         return now_s
 
-    def reserve(self, key: str, quota: Quota, tokens: int) -> tuple[Verdict, int]:
-        """Admit within this worker's share; returns the verdict, in terms of the share, and the second.
+    def reserve(self, windows: Sequence[Window], tokens: int) -> tuple[Sequence[Verdict], int]:
+        """Admit within this worker's share of each; returns the verdicts, in terms of the shares, and the second.
 
         A share is never less than one request, and one request that fits the quota but not the share is admitted into
         an otherwise empty window: a small quota split many ways would else admit nothing at all.
         """
         now_ms = int(self._clock() * 1000)
         now_s = now_ms // 1000
-        admissions = self._admissions(key, now_s)
-        admissions.every.advance(now_s)
-        share = self.share(quota)
-        token_limit = share.tokens_per_min if admissions.every.tokens else max(share.tokens_per_min, tokens)
-        verdict = admissions.every.reserve(now_ms, share.requests_per_min, token_limit, tokens)
-        if not verdict.refused_by:
-            if admissions.unshared is None:
-                admissions.unshared = SlidingWindow(now_s)
-            admissions.unshared.advance(now_s)
-            admissions.unshared.adjust(now_s, 1, tokens)
-        return verdict, now_s
+        admitting = [self._admissions(window.key, now_s) for window in windows]
+        limits = []
+        for window, admissions in zip(windows, admitting, strict=True):
+            admissions.every.advance(now_s)
+            share = self.share(window.quota)
+            token_limit = share.tokens_per_min if admissions.every.tokens else max(share.tokens_per_min, tokens)
+            limits.append(Limits(share.requests_per_min, token_limit))
+        verdicts = reserve(now_ms, [admissions.every for admissions in admitting], limits, tokens)
+        if not is_refused(verdicts):
+            for admissions in admitting:
+                admissions.count_unshared(now_s, tokens)
+        return verdicts, now_s
 
     def share(self, quota: Quota) -> Quota:
         return Quota(
@@ -70,17 +78,18 @@ class LocalWindows:
             tokens_per_min=max(1, quota.tokens_per_min // self._share_count),
         )
 
-    def adjust(self, key: str, second: int, tokens: int, *, unshared: bool) -> None:
+    def adjust(self, windows: Sequence[Window], second: int, tokens: int, *, unshared: bool) -> None:
         """Correct the tokens of an earlier admission; `unshared` says that Redis has not been told of it."""
         now_s = int(self._clock())
         if second <= now_s - BUCKETS:
             return
-        admissions = self._admissions(key, now_s)
-        admissions.every.advance(now_s)
-        admissions.every.adjust(second, 0, tokens)
-        if unshared and admissions.unshared is not None:
-            admissions.unshared.advance(now_s)
-            admissions.unshared.adjust(second, 0, tokens)
+        for window in windows:
+            admissions = self._admissions(window.key, now_s)
+            admissions.every.advance(now_s)
+            admissions.every.adjust(second, 0, tokens)
+            if unshared and admissions.unshared is not None:
+                admissions.unshared.advance(now_s)
+                admissions.unshared.adjust(second, 0, tokens)
 
     def take_unshared(self) -> Iterator[tuple[str, Bucket]]:
         """What Redis has not been told of the last window, which from now on counts as told."""

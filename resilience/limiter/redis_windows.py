@@ -1,4 +1,4 @@
-"""The windows of every key in Redis, shared by all workers and gateways.
+"""All windows in Redis, shared by all workers and gateways.
 
 Reservations that arrive in one turn of the event loop, or while a call is under way, travel as one call of one atomic
 script, in their order; adjustments ride along. There is one call under way at a time, and it either answers within
@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import hiredis
 
-from resilience.limiter.base import Quota
-from resilience.limiter.window import BUCKETS, Verdict
+from resilience.limiter.base import UNLIMITED, Quota, Window
+from resilience.limiter.window import BUCKETS, Verdict, is_refused
 from resilience.limiter.window_script import REDIS_TIME, WINDOW, Batch, Waiting, is_late, verdicts
 from resilience.resp_connection import RespConnection, RespError
 
@@ -31,7 +31,8 @@ FLUSH_INTERVAL_S = 0.05
 # How much longer than Redis' deadline we wait: what it did in time must be known here, and a reply that has already
 # arrived must be read before the time-out is believed, for the slow one may have been this process.
 _GRACE_S = 0.005
-_UNLIMITED = 2**53
+# What a connection is proved with.
+_PROBE = (Window("", Quota(UNLIMITED, UNLIMITED)),)
 
 
 class SharedWindowsLostError(ConnectionError):
@@ -109,16 +110,17 @@ class RedisWindows:
             self._flush()
         return remembers
 
-    async def reserve(self, key: str, quota: Quota, tokens: int) -> tuple[Verdict, int]:
-        """The verdict, and the second on Redis' clock. Raises SharedWindowsLostError.
+    async def reserve(self, windows: Sequence[Window], tokens: int) -> tuple[Sequence[Verdict], int]:
+        """The verdict of each window, and the second on Redis' clock. Raises SharedWindowsLostError.
 
         If the caller is cancelled after the call has left, the request counts and its tokens are given back.
         """
         if self._link is None:
             raise SharedWindowsLostError("Redis is not connected")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[tuple[Verdict, int]] = loop.create_future()
-        self._queue.append(Waiting(key, quota, tokens, answer))
+        answer: asyncio.Future[tuple[Sequence[Verdict], int]] = loop.create_future()
+        waiting = Waiting(windows, tokens, answer)
+        self._queue.append(waiting)
         if not self._send_scheduled and self._under_way is None:
             self._send_scheduled = True
             loop.call_soon(self._send)
@@ -126,7 +128,7 @@ class RedisWindows:
             return await answer
         except asyncio.CancelledError:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
-                self._give_back(key, tokens, *answer.result())
+                self._give_back(waiting, *answer.result())
             raise
 
     def adjust(self, key: str, second: int, requests: int, tokens: int) -> None:
@@ -156,9 +158,8 @@ class RedisWindows:
 
     async def _try_out(self, link: RespConnection, run: str) -> None:
         sent_s = self._clock()
-        anything = Quota(_UNLIMITED, _UNLIMITED)
-        probe = Waiting("", anything, 0, asyncio.get_running_loop().create_future())
-        arguments = Batch({}, [probe]).arguments(f"{self._prefix}:{run}", _UNLIMITED)
+        probe = Waiting(_PROBE, 0, asyncio.get_running_loop().create_future())
+        arguments = Batch({}, [probe]).arguments(f"{self._prefix}:{run}", UNLIMITED)
         self._set_clock(sent_s, await link.call("EVALSHA", self._sha, *arguments))
 
     def _set_clock(self, sent_s: float, reply: list[int]) -> None:
@@ -229,15 +230,16 @@ class RedisWindows:
 
     def _answer(self, batch: Batch, reply: list[int]) -> None:
         second = reply[0] // 1000
-        for waiting, verdict in zip(batch.reservations, verdicts(reply), strict=True):
+        for waiting, said in zip(batch.reservations, verdicts(reply, batch.reservations), strict=True):
             if not waiting.answer.done():
-                waiting.answer.set_result((verdict, second))
+                waiting.answer.set_result((said, second))
             else:
-                self._give_back(waiting.key, waiting.tokens, verdict, second)
+                self._give_back(waiting, said, second)
 
-    def _give_back(self, key: str, tokens: int, verdict: Verdict, second: int) -> None:
-        if not verdict.refused_by and tokens:
-            self.adjust(key, second, 0, -tokens)
+    def _give_back(self, waiting: Waiting, said: Sequence[Verdict], second: int) -> None:
+        if waiting.tokens and not is_refused(said):
+            for window in waiting.windows:
+                self.adjust(window.key, second, 0, -waiting.tokens)
 
     def _watch(self) -> None:
         """One timer for all calls: it runs while there are any, and judges the one under way when it fires."""

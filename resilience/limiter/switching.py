@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 
-from resilience.limiter.base import LimitDecision, LimiterState, Quota, Reservation
+from resilience.limiter.base import LimitDecision, LimiterState, Reservation, Window
+from resilience.limiter.decisions import admit_without_limits, decide, refuse_impossible
 from resilience.limiter.local_windows import LocalWindows
 from resilience.limiter.redis_windows import RedisWindows, SharedWindowsLostError
-from resilience.limiter.window import decide, refuse_impossible
+from resilience.limiter.window import is_refused
 
 PROBE_INTERVAL_S = 0.5
 # A Redis that fails again within this time of coming back is left alone for twice as long as the time before.
@@ -66,19 +67,22 @@ class SwitchingLimiter:
             self._on_state_change(True, str(error))
             self._begin_healing(at_once=False)
 
-    async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
+    async def reserve(self, windows: Sequence[Window], tokens: int) -> LimitDecision:
         if tokens < 0:
             raise ValueError(f"tokens to reserve must not be negative, got {tokens}")
-        if tokens > quota.tokens_per_min:
-            return refuse_impossible(quota)
+        if not windows:
+            return admit_without_limits(tokens)
+        for window in windows:
+            if tokens > window.quota.tokens_per_min:
+                return refuse_impossible(windows, tokens)
         if self._state is LimiterState.SHARED:
             with suppress(SharedWindowsLostError):  # which has switched this limiter already
-                verdict, shared_second = await self._shared.reserve(key, quota, tokens)
-                if verdict.refused_by:
-                    return decide(verdict, quota, None)
-                second = self._local.record(key, tokens)
-                return decide(verdict, quota, Reservation(key, tokens, second, shared_second, self._epoch))
-        return self._reserve_locally(key, quota, tokens)
+                verdicts, shared_second = await self._shared.reserve(windows, tokens)
+                if is_refused(verdicts):
+                    return decide(verdicts, windows, None)
+                second = self._local.record(windows, tokens)
+                return decide(verdicts, windows, Reservation(windows, tokens, second, shared_second, self._epoch))
+        return self._reserve_locally(windows, tokens)
 
     def settle(self, reservation: Reservation, used_tokens: int) -> None:
         if reservation.settled:
@@ -88,12 +92,13 @@ class SwitchingLimiter:
         if difference == 0:
             return
         unshared = reservation.shared_second is None and reservation.epoch == self._epoch
-        self._local.adjust(reservation.key, reservation.second, difference, unshared=unshared)
+        self._local.adjust(reservation.windows, reservation.second, difference, unshared=unshared)
         if not unshared:
             second = reservation.shared_second
             if second is None or reservation.epoch < self._retold_epoch:  # it was this limiter that told Redis of it
                 second = self._shared.second_of(reservation.second)
-            self._shared.adjust(reservation.key, second, 0, difference)
+            for window in reservation.windows:
+                self._shared.adjust(window.key, second, 0, difference)
 
     async def aclose(self) -> None:
         if self._healing is not None:
@@ -104,10 +109,10 @@ class SwitchingLimiter:
         await self._shared.aclose()
         self._state = LimiterState.LOCAL
 
-    def _reserve_locally(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
-        verdict, second = self._local.reserve(key, quota, tokens)
-        reservation = None if verdict.refused_by else Reservation(key, tokens, second, epoch=self._epoch)
-        return decide(verdict, quota, reservation, self._local.share(quota))
+    def _reserve_locally(self, windows: Sequence[Window], tokens: int) -> LimitDecision:
+        verdicts, second = self._local.reserve(windows, tokens)
+        reservation = None if is_refused(verdicts) else Reservation(windows, tokens, second, epoch=self._epoch)
+        return decide(verdicts, windows, reservation, [self._local.share(window.quota) for window in windows])
 
     def _degrade(self, reason: str) -> None:
         if self._state is LimiterState.LOCAL:

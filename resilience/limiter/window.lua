@@ -5,11 +5,12 @@
 -- KEYS     the distinct windows of this call; operations name them by their index
 -- ARGV     deadline_ms, adjustments, reservations,
 --          then per adjustment:  key, second, requests, tokens        (added to that bucket; may be negative)
---          then per reservation: key, request limit, token limit, tokens
+--          then per reservation: windows, tokens, and per window of it: key, request limit, token limit
 -- returns  {now_ms, -1} when the deadline has passed, having done nothing: the senders have given up on it; else
---          {now_ms, then six integers per reservation}:
+--          {now_ms, then six integers per window of each reservation}:
 --          refused by (0 admitted, 1 requests, 2 tokens), requests used, tokens used,
 --          ms until the requests and until the tokens are all back, ms until a refused one would be admitted
+--          A reservation counts in all its windows or in none: one that has room says 0 also where another refused.
 --
 -- A window is one hash: h the second up to which it is swept, r and t the totals, a and b the last second that holds a
 -- request or a token, and rN, tN the bucket of the second with second % 61 == N.
@@ -109,19 +110,37 @@ local function wait_ms(window, kind, needed)
   return reset_ms(window, kind)
 end
 
-local function reserve(window, request_limit, token_limit, tokens, reply)
-  local short_requests = window.requests + 1 - request_limit
-  local short_tokens = tokens > 0 and window.tokens + tokens - token_limit or 0
-  local refused_by, retry_ms = 0, 0
-  if short_requests > 0 or short_tokens > 0 then
-    refused_by = short_requests > 0 and 1 or 2
-    retry_ms = math.max(wait_ms(window, 1, short_requests), wait_ms(window, 2, short_tokens))
-  else
-    add(window, window.head, 1, tokens)
-  end
+-- The requests and the tokens that a window lacks for one more request.
+local function shortage(window, request_limit, token_limit, tokens)
+  return window.requests + 1 - request_limit, tokens > 0 and window.tokens + tokens - token_limit or 0
+end
+
+local function tell(window, refused_by, retry_ms, reply)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3] = refused_by, window.requests, window.tokens
   reply[n + 4], reply[n + 5], reply[n + 6] = reset_ms(window, 1), reset_ms(window, 2), retry_ms
+end
+
+local function judge(window, request_limit, token_limit, tokens, reply)
+  local short_requests, short_tokens = shortage(window, request_limit, token_limit, tokens)
+  if short_requests <= 0 and short_tokens <= 0 then return tell(window, 0, 0, reply) end
+  local retry_ms = math.max(wait_ms(window, 1, short_requests), wait_ms(window, 2, short_tokens))
+  tell(window, short_requests > 0 and 1 or 2, retry_ms, reply)
+end
+
+-- `asked`: {window, request limit, token limit} of each
+local function reserve(asked, tokens, reply)
+  for _, one in ipairs(asked) do
+    local short_requests, short_tokens = shortage(one[1], one[2], one[3], tokens)
+    if short_requests > 0 or short_tokens > 0 then
+      for _, each in ipairs(asked) do judge(each[1], each[2], each[3], tokens, reply) end
+      return
+    end
+  end
+  for _, one in ipairs(asked) do
+    add(one[1], one[1].head, 1, tokens)
+    tell(one[1], 0, 0, reply)
+  end
 end
 
 local function save(window)
@@ -148,9 +167,13 @@ end
 
 local reply = {now_ms}
 for _ = 1, tonumber(ARGV[3]) do
-  reserve(windows[tonumber(ARGV[arguments])], tonumber(ARGV[arguments + 1]),
-    tonumber(ARGV[arguments + 2]), tonumber(ARGV[arguments + 3]), reply)
-  arguments = arguments + 4
+  local count, tokens, asked = tonumber(ARGV[arguments]), tonumber(ARGV[arguments + 1]), {}
+  arguments = arguments + 2
+  for i = 1, count do
+    asked[i] = {windows[tonumber(ARGV[arguments])], tonumber(ARGV[arguments + 1]), tonumber(ARGV[arguments + 2])}
+    arguments = arguments + 3
+  end
+  reserve(asked, tokens, reply)
 end
 
 for _, window in ipairs(windows) do

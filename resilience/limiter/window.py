@@ -1,4 +1,4 @@
-"""A sliding window of 60 s over one-second buckets: one key's requests and tokens, nothing but arithmetic.
+"""A sliding window of 60 s over one-second buckets: requests and tokens, nothing but arithmetic.
 
 `window.lua` holds the same rules for Redis, and a property test runs both side by side.
 
@@ -11,21 +11,21 @@ All times are whole milliseconds or seconds of one clock, handed in by the calle
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from resilience.limiter.base import WINDOW_S, LimitDecision, Limited, Quota, Reservation
+from resilience.limiter.base import WINDOW_S
 
 BUCKETS = WINDOW_S + 1
 
-ADMITTED = 0
-REFUSED_BY: tuple[Limited | None, ...] = (None, "requests", "tokens")
+ADMITTED, NO_REQUESTS, NO_TOKENS = 0, 1, 2
 
 
 class Verdict(NamedTuple):
     """What a window says about one request, in the order in which `window.lua` returns it."""
 
     refused_by: int
-    """Index into REFUSED_BY."""
+    """ADMITTED by this window, which is not all; NO_REQUESTS or NO_TOKENS left."""
     requests: int
     tokens: int
     reset_requests_ms: int
@@ -75,20 +75,31 @@ class SlidingWindow:
         if second > self.head - BUCKETS:
             self._add(min(second, self.head), requests, tokens)
 
-    def reserve(self, now_ms: int, request_limit: int, token_limit: int, tokens: int) -> Verdict:
-        """Count one request with its tokens, if both limits allow it.
+    def has_room(self, request_limit: int, token_limit: int, tokens: int) -> bool:
+        """For one more request. One without tokens is not held up by the token limit."""
+        return self.requests < request_limit and (tokens <= 0 or self.tokens + tokens <= token_limit)
 
-        A request without tokens is not held up by the token limit.
-        """
-        self.advance(now_ms // 1000)
+    def count(self, tokens: int) -> None:
+        """One request of now."""
+        self._add(self.head, 1, tokens)
+
+    def admitting(self, now_ms: int) -> Verdict:
+        return self._verdict(now_ms, ADMITTED, 0)
+
+    def judging(self, now_ms: int, request_limit: int, token_limit: int, tokens: int) -> Verdict:
+        """Of a request that is not counted, because of this window or another one."""
         short_requests = self.requests + 1 - request_limit
         short_tokens = self.tokens + tokens - token_limit if tokens > 0 else 0
-        refused_by, retry_ms = ADMITTED, 0
-        if short_requests > 0 or short_tokens > 0:
-            refused_by = 1 if short_requests > 0 else 2
-            retry_ms = max(self._wait_ms(now_ms, 0, short_requests), self._wait_ms(now_ms, 1, short_tokens))
-        else:
-            self._add(self.head, 1, tokens)
+        if short_requests <= 0 and short_tokens <= 0:
+            return self._verdict(now_ms, ADMITTED, 0)
+        retry_ms = max(self._wait_ms(now_ms, 0, short_requests), self._wait_ms(now_ms, 1, short_tokens))
+        return self._verdict(now_ms, NO_REQUESTS if short_requests > 0 else NO_TOKENS, retry_ms)
+
+    def buckets(self) -> list[Bucket]:
+        """What is counted in each second that holds anything."""
+        return [Bucket(second, *bucket) for second, bucket in self._buckets.items() if any(bucket)]
+
+    def _verdict(self, now_ms: int, refused_by: int, retry_ms: int) -> Verdict:
         return Verdict(
             refused_by=refused_by,
             requests=self.requests,
@@ -97,10 +108,6 @@ class SlidingWindow:
             reset_tokens_ms=self._reset_ms(now_ms, 1),
             retry_ms=retry_ms,
         )
-
-    def buckets(self) -> list[Bucket]:
-        """What is counted in each second that holds anything."""
-        return [Bucket(second, *bucket) for second, bucket in self._buckets.items() if any(bucket)]
 
     def _add(self, second: int, requests: int, tokens: int) -> None:
         bucket = self._buckets.setdefault(second, [0, 0])
@@ -130,37 +137,30 @@ class SlidingWindow:
         return (last + BUCKETS) * 1000 - now_ms if used else 0
 
 
-def decide(
-    verdict: Verdict, quota: Quota, reservation: Reservation | None, share: Quota | None = None
-) -> LimitDecision:
-    """What the verdict means to a client of `quota`; `share` is the part of it that the verdict was about."""
-    share = share or quota
-    allowed = verdict.refused_by == ADMITTED
-    return LimitDecision(
-        allowed=allowed,
-        reservation=reservation,
-        refused_by=REFUSED_BY[verdict.refused_by],
-        limit_requests=quota.requests_per_min,
-        remaining_requests=max(0, share.requests_per_min - verdict.requests),
-        reset_requests_s=verdict.reset_requests_ms / 1000,
-        limit_tokens=quota.tokens_per_min,
-        remaining_tokens=max(0, share.tokens_per_min - verdict.tokens),
-        reset_tokens_s=verdict.reset_tokens_ms / 1000,
-        retry_after_s=None if allowed else verdict.retry_ms / 1000,
-    )
+def is_refused(verdicts: Sequence[Verdict]) -> bool:
+    """The request that these are about, by whichever of its windows."""
+    for verdict in verdicts:  # noqa: SIM110 - a generator for `any` would cost each request more than this
+        if verdict.refused_by:
+            return True
+    return False
 
 
-def refuse_impossible(quota: Quota) -> LimitDecision:
-    """For a request that asks for more tokens than its quota holds: told without looking at, or spending, anything."""
-    return LimitDecision(
-        allowed=False,
-        reservation=None,
-        refused_by="tokens",
-        impossible=True,
-        limit_requests=quota.requests_per_min,
-        remaining_requests=quota.requests_per_min,
-        reset_requests_s=0.0,
-        limit_tokens=quota.tokens_per_min,
-        remaining_tokens=quota.tokens_per_min,
-        reset_tokens_s=0.0,
-    )
+class Limits(NamedTuple):
+    """Of one window, for one request."""
+
+    requests: int
+    tokens: int
+
+
+def reserve(
+    now_ms: int, windows: Sequence[SlidingWindow], limits: Sequence[Limits], tokens: int
+) -> tuple[Verdict, ...]:
+    """Count one request with its tokens in all windows, if the limits of each allow it; else in none of them."""
+    for window in windows:
+        window.advance(now_ms // 1000)
+    offered = tuple(zip(windows, limits, strict=True))
+    if not all(window.has_room(*limit, tokens) for window, limit in offered):
+        return tuple(window.judging(now_ms, *limit, tokens) for window, limit in offered)
+    for window in windows:
+        window.count(tokens)
+    return tuple(window.admitting(now_ms) for window in windows)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from resilience.limiter.base import Quota
+from resilience.limiter.base import Window
 from resilience.limiter.window import Verdict
 
 _FOLDER = files("resilience.limiter")
@@ -20,12 +20,13 @@ _LATE = -1
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One reservation and who waits for it: for the verdict and the second, on Redis' clock, it was booked in."""
+    """One reservation and who waits for it: for the verdict of each window and the second, on Redis' clock, that it was
+    booked in.
+    """
 
-    key: str
-    quota: Quota
+    windows: Sequence[Window]
     tokens: int
-    answer: asyncio.Future[tuple[Verdict, int]]
+    answer: asyncio.Future[tuple[Sequence[Verdict], int]]
 
 
 @dataclass(slots=True, eq=False)
@@ -44,9 +45,11 @@ class Batch:
         for (key, second), (requests, tokens) in self.adjustments.items():
             operations += (index.setdefault(key, len(index) + 1), second, requests, tokens)
         for waiting in self.reservations:
-            quota = waiting.quota
-            place = index.setdefault(waiting.key, len(index) + 1)
-            operations += (place, quota.requests_per_min, quota.tokens_per_min, waiting.tokens)
+            operations += (len(waiting.windows), waiting.tokens)
+            for window in waiting.windows:
+                quota = window.quota
+                place = index.setdefault(window.key, len(index) + 1)
+                operations += (place, quota.requests_per_min, quota.tokens_per_min)
         # A key is whatever the caller names, and a name that is no valid Unicode is still a name.
         keys = [f"{namespace}:{key}".encode(errors="surrogatepass") for key in index]
         return [len(keys), *keys, deadline_ms, len(self.adjustments), len(self.reservations), *operations]
@@ -57,5 +60,13 @@ def is_late(reply: list[int]) -> bool:
     return reply[1:2] == [_LATE]
 
 
-def verdicts(reply: list[int]) -> list[Verdict]:
-    return [Verdict(*reply[start : start + _VERDICT_SIZE]) for start in range(1, len(reply), _VERDICT_SIZE)]
+def verdicts(reply: list[int], reservations: Sequence[Waiting]) -> list[list[Verdict]]:
+    """Of all windows of each reservation. Raises ValueError for a reply to something else."""
+    found, start = [], 1
+    for waiting in reservations:
+        end = start + _VERDICT_SIZE * len(waiting.windows)
+        found.append([Verdict(*reply[place : place + _VERDICT_SIZE]) for place in range(start, end, _VERDICT_SIZE)])
+        start = end
+    if start != len(reply):
+        raise ValueError(f"{len(reply)} numbers are no reply to these reservations: it has {start}")
+    return found

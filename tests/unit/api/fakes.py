@@ -17,7 +17,7 @@ from api.stages.route import Candidate, Router
 from api.tenants.base import UsageRow
 from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
-from resilience.limiter.base import LimitDecision, Limited, LimiterState, Quota, Reservation
+from resilience.limiter.base import LimitDecision, Limited, LimiterState, Quota, Reservation, Window
 from serving.base import Backend
 from serving.catalogue.base import Catalogue, Model, ModelKind, Price, Upstream
 from serving.errors import BackendError
@@ -67,16 +67,18 @@ class MemoryLimiter:
     async def aclose(self) -> None:
         pass
 
-    async def reserve(self, key: str, quota: Quota, tokens: int) -> LimitDecision:
+    async def reserve(self, windows: Sequence[Window], tokens: int) -> LimitDecision:
         await self.journal.reach("reserve")
         refused = self.refuse or ("tokens" if self.impossible else None)
-        reservation = None if refused else Reservation(key, tokens, 0)
+        reservation = None if refused else Reservation(windows, tokens, 0)
+        quota = windows[-1].quota
         if reservation is not None:
             self.open.append(reservation)
         return LimitDecision(
             allowed=refused is None,
             reservation=reservation,
             refused_by=refused,
+            refused_in=windows[-1] if refused else None,
             impossible=self.impossible,
             limit_requests=quota.requests_per_min,
             remaining_requests=quota.requests_per_min - 1,

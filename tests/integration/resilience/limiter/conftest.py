@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from resilience.limiter.base import LimitDecision, LimiterState, Quota
+from resilience.limiter.base import LimitDecision, LimiterState, Quota, Window
 from resilience.limiter.local_windows import LocalWindows
 from resilience.limiter.redis_windows import RedisWindows
 from resilience.limiter.switching import SwitchingLimiter
@@ -28,7 +28,7 @@ class Worker:
         return self.limiter.state
 
     async def reserve(self, quota: Quota, tokens: int = 1, key: str = "key") -> LimitDecision:
-        return await self.limiter.reserve(key, quota, tokens)
+        return await self.limiter.reserve([Window(key, quota)], tokens)
 
     async def admitted(self, offered: int, quota: Quota, tokens: int = 1) -> int:
         """How many of `offered` simultaneous requests are admitted."""

@@ -12,7 +12,7 @@ import pytest
 import redis
 import uvloop
 
-from resilience.limiter.base import LimiterState, Quota
+from resilience.limiter.base import LimiterState, Quota, Window, WindowKind
 from resilience.limiter.switching import redis_limiter
 
 QUOTA = Quota(requests_per_min=10, tokens_per_min=1000)
@@ -162,7 +162,7 @@ def test_a_gateway_that_was_itself_slow_does_not_blame_redis(redis_url: str, new
     async def stall() -> bool:
         limiter = redis_limiter(url=redis_url, share_count=4, on_state_change=lambda _, reason: changes.append(reason))
         await limiter.start()
-        task = asyncio.create_task(limiter.reserve("key", QUOTA, 1))
+        task = asyncio.create_task(limiter.reserve([Window("key", QUOTA)], 1))
         await asyncio.sleep(0)  # it is queued
         await asyncio.sleep(0)  # it is on its way
         time.sleep(0.3)  # noqa: ASYNC251  # the point: the loop stands still for longer than the time-out
@@ -204,3 +204,48 @@ async def test_the_reason_says_what_is_wrong_with_the_address(start_worker: Any,
 async def test_an_address_of_something_else_is_an_error_at_start(start_worker: Any) -> None:
     with pytest.raises(ValueError, match="Redis URL must specify"):
         await start_worker("http://127.0.0.1:6379")
+
+
+BOTH = (Window("key", QUOTA), Window("tenant", Quota(100, 1500), WindowKind.TENANT))
+
+
+async def test_one_request_is_counted_and_settled_in_all_its_windows(
+    start_worker: Any, redis_url: str, counted: Counted
+) -> None:
+    worker = await start_worker(redis_url)
+    decision = await worker.limiter.reserve(BOTH, 900)
+    assert counted(redis_url) == counted(redis_url, "tenant") == (1, 900)
+    worker.limiter.settle(decision.reservation, 100)
+    await worker.limiter.aclose()
+    assert counted(redis_url) == counted(redis_url, "tenant") == (1, 100)
+
+
+async def test_what_one_window_refuses_is_counted_in_none(start_worker: Any, redis_url: str, counted: Counted) -> None:
+    workers = [await start_worker(redis_url) for _ in range(2)]
+    await workers[0].limiter.reserve((Window("another", QUOTA), BOTH[1]), 800)
+    refused = await workers[1].limiter.reserve(BOTH, 800)
+    assert (refused.refused_by, refused.refused_in) == ("tokens", BOTH[1])
+    assert (refused.limit_tokens, refused.remaining_tokens) == (1500, 700)
+    assert counted(redis_url) == (0, 0)
+    assert counted(redis_url, "tenant") == (1, 800)
+
+
+async def test_a_cancelled_request_gives_its_tokens_back_to_all_its_windows(
+    start_worker: Any, redis_url: str, counted: Counted
+) -> None:
+    worker = await start_worker(redis_url)
+    task = asyncio.create_task(worker.limiter.reserve(BOTH, 100))
+    await asyncio.sleep(0)  # it is queued
+    await asyncio.sleep(0)  # it is on its way
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await worker.limiter.aclose()
+    assert counted(redis_url) == counted(redis_url, "tenant") == (1, 0)
+
+
+async def test_a_request_that_counts_nowhere_is_admitted(start_worker: Any, redis_url: str) -> None:
+    worker = await start_worker(redis_url)
+    decision = await worker.limiter.reserve((), 100)
+    worker.limiter.settle(decision.reservation, 5)
+    assert decision.allowed

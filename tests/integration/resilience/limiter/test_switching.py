@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from resilience.limiter.base import LimiterState, Quota
+from resilience.limiter.base import LimiterState, Quota, Window, WindowKind
 from resilience.limiter.switching import PROBE_INTERVAL_S, SETTLED_S
 
 QUOTA = Quota(requests_per_min=40, tokens_per_min=4000)
@@ -117,6 +117,30 @@ async def test_tokens_reserved_before_redis_forgot_are_settled_after_it_was_told
     worker.limiter.settle(decisions[2].reservation, 30)
     await worker.limiter.aclose()
     assert counted(redis_url) == (3, 60)
+
+
+async def test_all_windows_of_a_request_are_settled_shared_and_told_again(
+    start_worker: Any, redis_server: Any, redis_url: str, counted: Any
+) -> None:
+    worker = await start_worker(redis_url)
+    tenant = Window("tenant", Quota(24, 10_000), WindowKind.TENANT)  # of which 6 are this worker's
+    keys = [(Window(name, QUOTA), tenant) for name in ("one", "two")]
+    before = [await worker.limiter.reserve(windows, 100) for windows in keys]
+    redis_server.kill()
+    await worker.becomes(LOCAL)
+    during = [await worker.limiter.reserve(windows, 100) for windows in keys * 4]
+    assert [decision.allowed for decision in during] == [True] * 4 + [False] * 4
+    assert {decision.refused_in for decision in during[4:]} == {tenant}
+    worker.limiter.settle(before[0].reservation, 10)
+    worker.limiter.settle(during[0].reservation, 20)
+    redis_server.restart()
+    await worker.becomes(SHARED)
+    worker.limiter.settle(before[1].reservation, 30)
+    worker.limiter.settle(during[1].reservation, 40)
+    await worker.limiter.aclose()
+    assert counted(redis_url, "one") == (3, 10 + 20 + 100)
+    assert counted(redis_url, "two") == (3, 30 + 40 + 100)
+    assert counted(redis_url, "tenant") == (6, 300)
 
 
 async def test_a_worker_starts_without_redis_and_heals(start_worker: Any, redis_server: Any, redis_url: str) -> None:

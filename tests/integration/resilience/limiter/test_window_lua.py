@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,19 +12,21 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resilience.limiter.base import Quota
-from resilience.limiter.window import Bucket, SlidingWindow, Verdict
+from resilience.limiter.base import Quota, Window
+from resilience.limiter.window import Bucket, Limits, SlidingWindow, Verdict, reserve
 from resilience.limiter.window_script import REDIS_TIME, WINDOW, Batch, Waiting, is_late, verdicts
 
 START_MS = 1_700_000_000_123
 FAR = 2**53
 TEST_CLOCK = "local now_ms = tonumber(redis.call('GET', 'test:now_ms'))"
 
-keys = st.sampled_from(["a", "b"])
+keys = st.sampled_from(["a", "b", "c", "d"])
 adjustments = st.dictionaries(
     st.tuples(keys, st.integers(-3, 70)), st.tuples(st.integers(-3, 3), st.integers(-200, 200)), max_size=3
 )
-reservations = st.lists(st.tuples(keys, st.integers(1, 6), st.integers(1, 300), st.integers(0, 120)), max_size=6)
+asked_of = st.tuples(keys, st.integers(1, 6), st.integers(1, 300))
+several = st.lists(asked_of, min_size=1, max_size=4, unique_by=lambda asked: asked[0])
+reservations = st.lists(st.tuples(several, st.integers(0, 120)), max_size=6)
 steps = st.one_of(
     st.integers(0, 2_500),
     st.integers(0, 30_000),
@@ -63,21 +66,25 @@ class ModelWindows:
     def __init__(self) -> None:
         self.windows: dict[str, SlidingWindow] = {}
 
-    def apply(self, now_ms: int, batch: Batch) -> list[Verdict]:
-        for key in [*(key for key, _ in batch.adjustments), *(waiting.key for waiting in batch.reservations)]:
+    def apply(self, now_ms: int, batch: Batch) -> list[list[Verdict]]:
+        reserved = [window.key for waiting in batch.reservations for window in waiting.windows]
+        for key in [*(key for key, _ in batch.adjustments), *reserved]:
             self.windows.setdefault(key, SlidingWindow(now_ms // 1000)).advance(now_ms // 1000)
         for (key, second), (requests, tokens) in batch.adjustments.items():
             self.windows[key].adjust(second, requests, tokens)
-        return [
-            self.windows[one.key].reserve(now_ms, one.quota.requests_per_min, one.quota.tokens_per_min, one.tokens)
-            for one in batch.reservations
-        ]
+        return [self._reserved(now_ms, one) for one in batch.reservations]
+
+    def _reserved(self, now_ms: int, waiting: Waiting) -> list[Verdict]:
+        windows = [self.windows[window.key] for window in waiting.windows]
+        limits = [Limits(window.quota.requests_per_min, window.quota.tokens_per_min) for window in waiting.windows]
+        return list(reserve(now_ms, windows, limits, waiting.tokens))
 
 
-def reservation(key: str, requests: int, tokens_per_min: int, tokens: int) -> Waiting:
-    nobody: asyncio.Future[tuple[Verdict, int]] = asyncio.Future(loop=asyncio.new_event_loop())
+def reservation(tokens: int, *asked: tuple[str, int, int]) -> Waiting:
+    """`asked`: key, requests and tokens a minute of each window."""
+    nobody: asyncio.Future[tuple[Sequence[Verdict], int]] = asyncio.Future(loop=asyncio.new_event_loop())
     nobody.get_loop().close()
-    return Waiting(key, Quota(requests, tokens_per_min), tokens, nobody)
+    return Waiting([Window(key, Quota(requests, most)) for key, requests, most in asked], tokens, nobody)
 
 
 @pytest.fixture
@@ -96,15 +103,15 @@ def test_lua_and_model_agree(client: redis.Redis, batches: Any) -> None:
     for step, adjusted, reserved in batches:
         now_ms += step
         places = {(key, now_ms // 1000 - age): list(change) for (key, age), change in adjusted.items()}
-        batch = Batch(places, [reservation(*one) for one in reserved])
-        assert verdicts(lua.apply(now_ms, batch)) == model.apply(now_ms, batch)
+        batch = Batch(places, [reservation(tokens, *asked) for asked, tokens in reserved])
+        assert verdicts(lua.apply(now_ms, batch), batch.reservations) == model.apply(now_ms, batch)
     for key, window in model.windows.items():
         assert lua.buckets(key) == sorted(window.buckets())
 
 
 def test_a_call_seen_after_its_deadline_does_nothing(client: redis.Redis) -> None:
     lua = LuaWindows(client, "test:late")
-    batch = Batch({("a", START_MS // 1000): [1, 1]}, [reservation("a", 5, 5, 1)])
+    batch = Batch({("a", START_MS // 1000): [1, 1]}, [reservation(1, ("a", 5, 5))])
     assert is_late(lua.apply(START_MS, batch, deadline_ms=START_MS - 1))
     assert lua.buckets("a") == []
     assert not is_late(lua.apply(START_MS, batch, deadline_ms=START_MS))
@@ -113,7 +120,7 @@ def test_a_call_seen_after_its_deadline_does_nothing(client: redis.Redis) -> Non
 
 def test_a_window_outlives_its_minute_and_then_goes_by_itself(client: redis.Redis) -> None:
     lua = LuaWindows(client, "test:ttl")
-    lua.apply(START_MS, Batch({}, [reservation("a", 5, 5, 1)]))
+    lua.apply(START_MS, Batch({}, [reservation(1, ("a", 5, 5))]))
     ttl: Any = client.ttl("test:ttl:a")
     assert 61 < ttl <= 122
 
@@ -128,8 +135,39 @@ def test_a_full_batch_on_many_keys_fits_in_one_call(client: redis.Redis) -> None
     lua = LuaWindows(client, "test:many")
     batch = Batch(
         {(f"settled-{n}", START_MS // 1000): [1, 5] for n in range(256)},
-        [reservation(f"new-{n}", 1, 10, 10) for n in range(256)],
+        [
+            reservation(10, (f"key-{n}", 1, 10), (f"tenant-{n}", 1, 10), (f"model-{n}", 1, 10), ("all", 300, 9000))
+            for n in range(256)
+        ],
     )
-    replies = verdicts(lua.apply(START_MS, batch))
-    assert [(one.refused_by, one.requests, one.tokens) for one in replies] == [(0, 1, 10)] * 256
+    replies = verdicts(lua.apply(START_MS, batch), batch.reservations)
+    for number, reply in enumerate(replies):
+        assert [(one.refused_by, one.requests, one.tokens) for one in reply] == [
+            *[(0, 1, 10)] * 3,
+            (0, number + 1, 10 * number + 10),
+        ]
     assert lua.buckets("settled-255") == [Bucket(START_MS // 1000, 1, 5)]
+
+
+def test_reservations_of_one_call_share_windows_and_what_one_refuses_counts_in_none(client: redis.Redis) -> None:
+    lua, tenant = LuaWindows(client, "test:shared"), ("tenant", 3, 100)
+    batch = Batch(
+        {},
+        [
+            reservation(10, ("first", 9, 100), tenant),
+            reservation(10, tenant, ("second", 9, 100)),
+            reservation(90, ("first", 9, 200), tenant),  # the tenant has 80 tokens left
+            reservation(10, ("second", 1, 100), tenant),  # this key has no request left
+            reservation(10, ("first", 9, 100), tenant),
+            reservation(10, ("third", 9, 100), tenant),
+        ],
+    )
+    said = verdicts(lua.apply(START_MS, batch), batch.reservations)
+    assert [[verdict.refused_by for verdict in one] for one in said] == [[0, 0], [0, 0], [0, 2], [1, 0], [0, 0], [0, 1]]
+    second = START_MS // 1000
+    assert [lua.buckets(key) for key in ("tenant", "first", "second", "third")] == [
+        [Bucket(second, 3, 30)],
+        [Bucket(second, 2, 20)],
+        [Bucket(second, 1, 10)],
+        [],
+    ]

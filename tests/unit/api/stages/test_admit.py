@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from api.call import Caller
 from api.errors import Overloaded, RateLimited
 from api.stages.admit import Admission
 from observability.metrics import Metrics
+from resilience.limiter.base import Window, WindowKind
 from serving.types import Held, Usage, WholeReply
-from tests.unit.api.fakes import CHAT, MemoryLimiter, catalogue, model, read_call
+from tests.unit.api.fakes import CHAT, QUOTA, MemoryLimiter, catalogue, model, read_call
 
 OFFERED = catalogue(model("fast"))
 
@@ -26,7 +30,7 @@ async def test_what_was_reserved_is_settled_with_what_was_used(usage: Usage | No
     call = await read_call(offered=OFFERED)
     await admission(limiter).admit(call, held)
     assert [one.tokens for one in limiter.open] == [call.reserved_tokens]
-    assert limiter.open[0].key == call.caller.key_id
+    assert limiter.open[0].windows == call.caller.windows
     call.reply = WholeReply(upstream="near", body={}, usage=usage)
     held.release()
     [(_, used)] = limiter.settled
@@ -80,9 +84,13 @@ async def test_a_refusal_names_the_limit_and_when_to_come_back(limit: str) -> No
         await door.admit(call, held)
     body = refused.value.body()["error"]
     assert (refused.value.status, body["type"], body["code"]) == (429, limit, "rate_limit_exceeded")
-    assert (
-        body["message"]
-        == f"Rate limit reached: {100 if limit == 'requests' else 10_000} {limit} per minute. Try again in 2.5 s."
+    unit, allowed, requested = {
+        "requests": ("requests per min (RPM)", 100, 1),
+        "tokens": ("tokens per min (TPM)", 10_000, call.reserved_tokens),
+    }[limit]
+    assert body["message"] == (
+        f"Rate limit reached for this API key on {unit}: Limit {allowed}, Requested {requested}. "
+        "Please try again in 2.5s."
     )
     headers = dict(refused.value.headers)
     assert headers[b"retry-after"] == b"3"
@@ -101,5 +109,66 @@ async def test_a_request_that_no_window_can_hold_should_not_be_tried_again() -> 
     headers = dict(refused.value.headers)
     assert headers[b"x-should-retry"] == b"false"
     assert b"retry-after" not in headers
-    assert "Request too large" in refused.value.message
+    assert "Request too large for this API key on tokens per min (TPM): Limit 10000, Req" in refused.value.message
     held.release()
+
+
+KEY_WINDOW, TENANT_WINDOW, MODEL_WINDOW, ANY_WINDOW = (
+    Window(name, QUOTA, kind)
+    for name, kind in [
+        ("k", WindowKind.KEY),
+        ("t", WindowKind.TENANT),
+        ("m", WindowKind.MODEL),
+        ("*", WindowKind.MODEL),
+    ]
+)
+LIMITED = Caller(
+    tenant="finsight",
+    key_id="k",
+    windows=(KEY_WINDOW, TENANT_WINDOW),
+    model_windows={"fast": (MODEL_WINDOW,), "*": (ANY_WINDOW,)},
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "windows"),
+    [
+        ("fast", (KEY_WINDOW, TENANT_WINDOW, MODEL_WINDOW)),
+        ("fast-alias", (KEY_WINDOW, TENANT_WINDOW, MODEL_WINDOW)),
+        ("accurate", (KEY_WINDOW, TENANT_WINDOW)),
+        ("whatever-the-upstream-has", (KEY_WINDOW, TENANT_WINDOW, ANY_WINDOW)),
+    ],
+)
+async def test_a_call_counts_for_its_key_its_tenant_and_its_model(asked: str, windows: tuple[Window, ...]) -> None:
+    limiter, held = MemoryLimiter(), Held()
+    call = await read_call({**CHAT, "model": asked}, offered=catalogue(model("fast"), model("accurate"), model("*")))
+    call.caller = LIMITED
+    await admission(limiter).admit(call, held)
+    assert [one.windows for one in limiter.open] == [windows]
+    held.release()
+
+
+async def test_what_no_engine_has_a_part_in_counts_for_no_model() -> None:
+    limiter = MemoryLimiter()
+    await admission(limiter).spend(LIMITED, 7)
+    [(reservation, used)] = limiter.settled
+    assert (reservation.windows, used) == (LIMITED.windows, 7)
+
+
+@pytest.mark.parametrize(
+    ("window", "whose"),
+    [
+        (KEY_WINDOW, "this API key"),
+        (TENANT_WINDOW, "tenant finsight"),
+        (MODEL_WINDOW, "model fast in tenant finsight"),
+    ],
+)
+@pytest.mark.parametrize("impossible", [False, True])
+async def test_a_refusal_says_whose_window_has_no_room(window: Window, whose: str, impossible: bool) -> None:
+    metrics, call = Metrics(), await read_call(CHAT, offered=OFFERED)
+    call.caller = replace(LIMITED, windows=(window,), model_windows={})
+    limiter = MemoryLimiter(refuse="tokens", impossible=impossible)
+    door = Admission(limiter=limiter, metrics=metrics, max_in_flight=2)
+    with pytest.raises(RateLimited, match=f" for {whose} on tokens per min"):
+        await door.admit(call, Held())
+    assert metrics.totals("gateway_rate_limited", by="window") == {window.kind.value: 1.0}
