@@ -85,6 +85,10 @@ bench-cache: venv-dev ## How often, how rightly and how fast the semantic cache 
 bench-rag: venv-dev ## How rightly and how fast passages are found, and how fast documents go in
 	$(IN_VENV)/python -m bench.rag $(ARGS)
 
+.PHONY: bench-tenants
+bench-tenants: venv-dev ## What tenants get, owe and notice: fair share, keys, kills, budgets
+	$(IN_VENV)/python -m bench.tenants $(ARGS)
+
 .PHONY: requirements
 requirements: venv-dev ## Compile requirements-*.txt from pyproject.toml; UPGRADE=1 for the newest versions
 	$(COMPILE) pyproject.toml --group embedded --group smoke --group test --group bench --group lint --group lock \

@@ -1,0 +1,114 @@
+"""Many clients at once on a budget of some cents, through every worker of both gateways."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bench.cores import Cores
+from bench.gateway import KEY
+from bench.load import LoadError
+from bench.tenants.admin import KNOWN_EVERYWHERE_S, Admin
+from bench.tenants.clients import Asked, Clients, End, Question, clients
+from bench.tenants.ledger import Row, settled_rows
+from bench.tenants.stack import EngineSize, ModelPrice, Stack, running_stack
+
+# Dear enough for a request to cost about a cent and a half.
+PRICE = ModelPrice(prefill=100.0, decode=400.0, cached=100.0)
+BUDGET_USD = Decimal("0.50")
+CLIENTS = 48
+EXHAUSTED = "insufficient_quota"
+_TOKENS = 32
+_MOST_EACH = 40
+_MOST_AFTERWARDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Money in US dollars."""
+
+    budget_usd: Decimal
+    spent_usd: Decimal
+    dearest_usd: Decimal
+    """Of the requests."""
+    whole: int
+    exhausted: int
+    other: int
+    """Requests that ended in any other way."""
+    retry_forbidden: int
+    """Of the refusals: those that say `x-should-retry: false`."""
+
+    @property
+    def left_in_requests(self) -> float:
+        return float((self.budget_usd - self.spent_usd) / self.dearest_usd)
+
+
+async def run(*, rounds: int, directory: Path, cores: Cores, progress: Callable[[str], None]) -> list[Round]:
+    """Raises ProcessError, ServiceError and LoadError."""
+    with running_stack(
+        directory, cores=cores, keys={KEY: "bench"}, engine=EngineSize(sequences=64, time_scale=20), price=PRICE
+    ) as stack:
+        found = []
+        for number in range(rounds):
+            round_ = await _round(stack, number)
+            progress(f"round {number + 1} of {rounds}: spent {round_.spent_usd} of {round_.budget_usd} USD")
+            found.append(round_)
+    return found
+
+
+async def _round(stack: Stack, number: int) -> Round:
+    tenant = f"race-{number}-{secrets.token_hex(3)}"
+    admin = Admin(stack.ports[number % len(stack.ports)])
+    await admin.create_tenant(tenant)
+    await admin.set_budget(tenant, str(BUDGET_USD))
+    _, key = await admin.create_key(tenant)
+    question = Question(key=key, tokens=_TOKENS)
+    async with clients(stack.ports, prefix=tenant) as asking:
+        await asyncio.sleep(KNOWN_EVERYWHERE_S)
+        asked = [one for many in await _all_at_once(asking, question) for one in many]
+        # What was settled meanwhile may have left room for one more.
+        for _ in range(_MOST_AFTERWARDS):
+            asked.append(await asking.ask(question))
+            if _exhausted(asked[-1]):
+                break
+    rows = await _rows(stack, tenant, asked)
+    return Round(
+        budget_usd=BUDGET_USD,
+        spent_usd=Decimal(sum(row.cost_nano for row in rows)).scaleb(-9),
+        dearest_usd=Decimal(max(row.cost_nano for row in rows)).scaleb(-9),
+        whole=sum(one.end is End.WHOLE for one in asked),
+        exhausted=sum(map(_exhausted, asked)),
+        other=sum(one.end is not End.WHOLE and not _exhausted(one) for one in asked),
+        retry_forbidden=sum(_exhausted(one) and one.retry_forbidden for one in asked),
+    )
+
+
+async def _all_at_once(asking: Clients, question: Question) -> list[list[Asked]]:
+    async def client() -> list[Asked]:
+        asked: list[Asked] = []
+        while len(asked) < _MOST_EACH and not (asked and _exhausted(asked[-1])):
+            asked.append(await asking.ask(question))
+        return asked
+
+    return await asyncio.gather(*(client() for _ in range(CLIENTS)))
+
+
+async def _rows(stack: Stack, prefix: str, asked: Sequence[Asked]) -> list[Row]:
+    owed = {one.request_id for one in asked if one.end is End.WHOLE}
+    rows = await settled_rows(
+        stack.stores.database_url,
+        prefix,
+        enough=lambda rows: owed <= {row.request_id for row in rows},
+        quiet_s=1.5,
+    )
+    if not rows:
+        raise LoadError("nothing was spent")
+    return rows
+
+
+def _exhausted(one: Asked) -> bool:
+    return one.end is End.REFUSED and one.code == EXHAUSTED
