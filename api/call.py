@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from api.cache.types import CacheStatus
+from api.fairness.types import UNTIMED, Turn
 from api.schemas.parse import CompletionLike
 from api.schemas.tokens import estimated_output_tokens
 from api.sessions.types import SessionState
@@ -97,6 +98,8 @@ class Call:
     """What the cache has to know again when the engine has answered: its own business."""
     served_model: Model | None = None
     """The model that answered, which is not `model` after a fallback."""
+    turn: Turn = UNTIMED
+    """At the engines, once it has come."""
     abandoned: str | None = None
     """The upstream that had the request when the client left, before it had said anything."""
     reply: Reply | None = None

@@ -61,6 +61,7 @@ def client_frames(call: Call, batch: list[Json]) -> list[bytes]:
     for frame in batch:
         if call.first_output_s is None and carries_output(frame):
             call.first_output_s = time.monotonic()
+            call.turn.began()
         if not call.wants_usage:
             if is_usage_only(frame):
                 continue

@@ -56,6 +56,7 @@ class Metrics:
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_limits()
+        self._add_queue()
         self._add_cache()
         self._add_sessions()
         self._add_rag()
@@ -68,6 +69,21 @@ class Metrics:
         self.places_refused = self._counter("gateway_places_refused", about, ("whose",))
         about = "Workers that enforce their own share of the limits because Redis is away."
         self.limiter_local = self._gauge("gateway_limiter_local", about)
+
+    def _add_queue(self) -> None:
+        about = "Requests that wait for their turn at engines."
+        self.queue_waiting = self._gauge("gateway_queue_waiting", about, ("lane",))
+        about = "How long requests waited for their turn, those that had to wait."
+        self.queue_s = self._histogram("gateway_queue_seconds", about, ("lane",), _LATENCY_S)
+        about = (
+            "Requests that got no turn: queue_full (too many of the tenant's wait), too_late (it could not have come "
+            "in time), timed_out (it did not)."
+        )
+        self.queue_refusals = self._counter("gateway_queue_refusals", about, ("lane", "reason"))
+        about = "Turns at engines that requests have."
+        self.engine_turns = self._gauge("gateway_engine_turns", about, ("engines",))
+        about = "How many they may have at a time, by what the engines are found to do well."
+        self.engine_turn_limit = self._gauge("gateway_engine_turns_limit", about, ("engines",))
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."
@@ -151,9 +167,16 @@ class Metrics:
     def _counter(self, name: str, about: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, about, labels, registry=self._registry)
 
-    def _gauge(self, name: str, about: str, *, mode: Literal["livesum", "livemax"] = "livesum") -> Gauge:
+    def _gauge(
+        self,
+        name: str,
+        about: str,
+        labels: tuple[str, ...] = (),
+        *,
+        mode: Literal["livesum", "livemax"] = "livesum",
+    ) -> Gauge:
         """The sum over the workers that live, or what the highest of them says where all say the same."""
-        return Gauge(name, about, registry=self._registry, multiprocess_mode=mode)
+        return Gauge(name, about, labels, registry=self._registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, about, labels, buckets=buckets, registry=self._registry)

@@ -17,6 +17,7 @@ from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.bootstrap.sessions import SessionServices, session_services
 from api.bootstrap.tenants import TenantServices, tenant_services
+from api.bootstrap.turns import fair_turns
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
@@ -121,7 +122,7 @@ def build(settings: Settings) -> Services:
             guard=guard,
             cache=cache.cache,
             budgets=tenants.budgets,
-            turns=tenants.turns,
+            turns=fair_turns(settings, catalogue, metrics),
             router=router,
         ),
         models=_listing(catalogue, backends),

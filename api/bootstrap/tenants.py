@@ -1,4 +1,4 @@
-"""Who may call, within which limits and budgets, in whose turn, and what is written down of it."""
+"""Who may call, within which limits and budgets, and what is written down of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from api.fairness.base import Turns
-from api.fairness.off import TurnsOff
 from api.settings import Settings
 from api.tenants.base import Budgets, Keys, Prices
 from api.tenants.keys import SettingsKeys
@@ -28,7 +26,6 @@ class TenantServices:
     limiter: SwitchingLimiter
     prices: Prices
     budgets: Budgets
-    turns: Turns
     ledger: PostgresLedger
 
     @asynccontextmanager
@@ -47,7 +44,6 @@ def tenant_services(settings: Settings, metrics: Metrics) -> TenantServices:
         limiter=_limiter(settings, metrics),
         prices=CataloguePrices(),
         budgets=BudgetsOff(),
-        turns=TurnsOff(),
         ledger=_ledger(settings, metrics),
     )
 

@@ -57,17 +57,21 @@ class Router:
         failure: BackendError | None = None
         for model, backend in self._attempts(call.model):
             call.engine_began_s = time.monotonic()
+            call.turn.asked(backend.name)
             try:
                 reply = await backend.open(request)
             except asyncio.CancelledError:
+                call.turn.failed(None)
                 call.served_model, call.abandoned, call.outcome = model, backend.name, ABANDONED
                 raise
             except BackendError as error:
+                call.turn.failed(error)
                 self._metrics.upstream_attempts.labels(backend.name, type(error).__name__).inc()
                 if not error.retryable:
                     raise from_backend(error) from error
                 failure = error
                 continue
+            call.turn.answered(reply)
             self._answered[backend.name].inc()
             call.served_model, call.reply = model, reply
             if not model.is_wildcard:

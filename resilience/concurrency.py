@@ -1,0 +1,120 @@
+"""How many requests an engine should have at a time, found out from how it answers. Pure.
+
+Beyond what it can work on at once each request waits inside a busy engine first, and there nobody can put a more urgent
+one before it. So the limit follows the point at which that begins, as Netflix's concurrency-limits (Gradient2) and
+Envoy's adaptive concurrency filter do, with four differences that engines for language models ask for:
+
+- What is compared is the time to the first output of a stream, or the time for each token of a whole answer, with the
+  least that requests of that size have taken: a long prompt or a long answer is no busy engine.
+- A window of answers is judged by its fastest quarter. Every request waits in a queue, but a prompt that is not cached,
+  or a slow client, slows down only some.
+- Some time is allowed absolutely, so that the noise of a fast engine, or of a busy gateway, is not taken for a queue.
+- The least is learnt anew while the limit is at its floor, so an engine that has become slower for good is not
+  throttled for good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+FLOOR = 4
+# Answers of a window, at least and at most; half of what is allowed in between.
+_SMALLEST_WINDOW, _LARGEST_WINDOW = 4, 32
+# How often the least that such an answer takes it may take, and seconds on top.
+_TOLERANCE, _SLACK_S = 2.0, 0.05
+# Of what is allowed, how much an answer may take if there are to be more.
+_EASY = 0.75
+_STRONGEST_DECREASE, _WEAKEST_DECREASE = 0.5, 0.95
+_AFTER_REFUSAL = 0.7
+# How much of a longer time is believed of an engine that has next to nothing to do.
+_LEARNING = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one answer took. `size` stands for requests of about the same, `units` is what its time is divided by."""
+
+    size: Hashable
+    seconds: float
+    units: int = 1
+
+
+class AdaptiveLimit:
+    def __init__(self, *, initial: int, ceiling: int) -> None:
+        self._floor = min(FLOOR, ceiling)
+        self._ceiling = ceiling
+        self._limit = float(min(max(initial, self._floor), ceiling))
+        self._least_s: dict[Hashable, float] = {}
+        self._ratios: list[float] = []
+        self._was_reason = False
+        self._most_at_once = 0
+        self._decreased_s = -math.inf
+
+    @property
+    def limit(self) -> int:
+        return int(self._limit)
+
+    def waited(self) -> None:
+        """A request has waited because of the limit."""
+        self._was_reason = True
+
+    def answered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
+        """`sent_s`: when the engine was asked. `at_once`: how many requests it had meanwhile, this one included."""
+        least_s = self._learnt(answer, alone=at_once <= self._floor)
+        if sent_s >= self._decreased_s:  # what was sent before has waited behind what is no longer allowed
+            self._judge(answer.seconds / _allowed_s(least_s * answer.units), at_once, now_s)
+
+    def unanswered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
+        """Given up after so long. It tells something only where an answer was due."""
+        least_s = self._least_s.get(answer.size)
+        if least_s is None or sent_s < self._decreased_s:
+            return
+        ratio = answer.seconds / _allowed_s(least_s * answer.units)
+        if ratio > 1:
+            self._judge(ratio, at_once, now_s)
+
+    def refused(self, *, sent_s: float, at_once: int, now_s: float) -> None:
+        """The engine said that it has too much to do."""
+        if sent_s >= self._decreased_s:
+            self._decrease(_AFTER_REFUSAL, at_once, now_s)
+
+    def _learnt(self, answer: Answer, *, alone: bool) -> float:
+        seconds = answer.seconds / answer.units
+        least_s = self._least_s.get(answer.size)
+        if least_s is None or seconds < least_s:
+            least_s = seconds
+        elif alone:
+            least_s += _LEARNING * (seconds - least_s)
+        self._least_s[answer.size] = least_s
+        return least_s
+
+    def _judge(self, ratio: float, at_once: int, now_s: float) -> None:
+        self._ratios.append(ratio)
+        self._most_at_once = max(self._most_at_once, at_once)
+        if len(self._ratios) < min(max(int(self._limit / 2), _SMALLEST_WINDOW), _LARGEST_WINDOW):
+            return
+        self._ratios.sort()
+        fast = self._ratios[len(self._ratios) // 4]
+        if fast > 1:
+            self._decrease(min(max(1 / fast, _STRONGEST_DECREASE), _WEAKEST_DECREASE), self._most_at_once, now_s)
+        else:
+            if fast < _EASY and self._was_reason:
+                self._limit = min(self._limit + max(1.0, math.sqrt(self._limit) / 2), float(self._ceiling))
+            self._begin_window()
+
+    def _decrease(self, factor: float, at_once: int, now_s: float) -> None:
+        # Of a limit that nobody has come near, a part would still be more than the engine can do.
+        self._limit = max(min(self._limit, float(at_once)) * factor, float(self._floor))
+        self._decreased_s = now_s
+        self._begin_window()
+
+    def _begin_window(self) -> None:
+        self._ratios.clear()
+        self._was_reason = False
+        self._most_at_once = 0
+
+
+def _allowed_s(least_s: float) -> float:
+    return _TOLERANCE * least_s + _SLACK_S
