@@ -21,8 +21,10 @@ from api.middleware.error_boundary import ErrorBoundaryMiddleware
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
 from api.origins import allowed_origins
-from api.routes.admin_access import AdminGate
+from api.routes.admin import admin_router
+from api.routes.admin_access import ANSWERED_WITH, AdminGate
 from api.routes.admin_cache import admin_cache_router
+from api.routes.admin_refusals import Refusals
 from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
@@ -65,8 +67,9 @@ def create_app(
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
-    gate = AdminGate(pages, key=settings.admin.admin_api_key, body_timeout_s=settings.gateway.body_timeout_s)
-    app: ASGIApp = HotPaths(endpoints, sockets=_sockets(settings, services, write_event), otherwise=gate)
+    app: ASGIApp = HotPaths(
+        endpoints, sockets=_sockets(settings, services, write_event), otherwise=_gate(pages, settings, services)
+    )
     # From the inside out.
     app = BodyLimitMiddleware(app, max_bytes=settings.gateway.max_body_bytes, timeout_s=settings.gateway.body_timeout_s)
     app = ErrorBoundaryMiddleware(app)
@@ -83,7 +86,19 @@ def _add_routes(pages: FastAPI, settings: Settings, services: Services) -> None:
     )
     if services.cache_admin is not None:
         pages.include_router(admin_cache_router(services.cache_admin, services.metrics))
+    if services.admin is not None:
+        pages.include_router(admin_router(services.admin))
     describe_completions(pages)
+
+
+def _gate(pages: ASGIApp, settings: Settings, services: Services) -> AdminGate:
+    directory = None if services.admin is None else services.admin.directory
+    return AdminGate(
+        pages,
+        key=settings.admin.admin_api_key,
+        body_timeout_s=settings.gateway.body_timeout_s,
+        refusals=Refusals(directory, keys=services.pipeline.keys),
+    )
 
 
 def _rag_routes(settings: Settings, services: Services) -> APIRouter:
@@ -129,7 +144,8 @@ class HotPaths:
         await endpoint(scope, receive, send)
 
 
-async def _api_error(_: Request, error: Any) -> Response:
+async def _api_error(request: Request, error: Any) -> Response:
+    request.scope["state"][ANSWERED_WITH] = error
     headers = {name.decode(): value.decode() for name, value in error.headers}
     return Response(error.encoded(), error.status, headers, media_type="application/json")
 
@@ -167,6 +183,11 @@ def _invalid(problem: Mapping[str, Any]) -> InvalidRequest:
             return InvalidRequest(text, param=param, code="missing_required_parameter")
         case "extra_forbidden":
             return InvalidRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+    text = f"Invalid value for '{param}': {message[:1].lower()}{message[1:]}."
+    match problem["type"]:
+        case "unsupported_currency":
+            return InvalidRequest(text, param=param, code="unsupported_currency")
+        case "unknown_currency":
+            return InvalidRequest(text, param=param, code="unknown_currency")
         case _:
-            text = f"Invalid value for '{param}': {message[:1].lower()}{message[1:]}."
             return InvalidRequest(text, param=param, code="invalid_value")

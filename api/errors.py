@@ -8,9 +8,10 @@ ApiError
 │   ├── SessionsDisabled 403                                 │   ├── CacheUnavailable 503
 │   ├── UnknownModel 404                                     │   ├── CorpusAway 503
 │   ├── UnknownTenant 404                                    │   ├── EmbedderAway 503
-│   ├── NotFound 404                                         │   └── SessionsAway 503
+│   ├── NotFound 404                                         │   ├── DirectoryUnavailable 503
+│   ├── Conflict 409                                         │   ├── SessionsAway 503
+│   │                                                        │   └── UsageUnavailable 503
 │   │                                                        └── UpstreamTimedOut 504
-│   ├── Conflict 409
 │   ├── MethodNotAllowed 405
 │   ├── BodyTimeout 408
 │   ├── BodyTooLarge 413
@@ -214,6 +215,14 @@ class SessionsAway(Overloaded):
 
 class BudgetsAway(Overloaded):
     code = "budget_unavailable"
+
+
+class DirectoryUnavailable(Overloaded):
+    code = "directory_unavailable"
+
+
+class UsageUnavailable(Overloaded):
+    code = "usage_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -16,6 +16,7 @@ from api.errors import (
     BodyTooLarge,
     CacheUnavailable,
     Conflict,
+    DirectoryUnavailable,
     Internal,
     InvalidRequest,
     NotFound,
@@ -65,6 +66,7 @@ _SESSION_ERRORS: dict[type[ApiError], str] = {
     NotFound: "The tenant has no such session",
     SessionsAway: "The store of sessions is away; `Retry-After` says when to come back",
 }
+_WITH_BODY = ("post", "put", "patch")
 _BODY_ERRORS = {BodyTimeout, BodyTooLarge, UnsupportedMediaType}
 # Where the admin API has other words for a status than the table above.
 _ADMIN_ERRORS: dict[type[ApiError], str] = {
@@ -72,6 +74,13 @@ _ADMIN_ERRORS: dict[type[ApiError], str] = {
     AdminDisabled: "ADMIN_API_KEY is not set",
     UnknownTenant: "No such tenant",
     CacheUnavailable: "The cache's store is away; `Retry-After` says when to come back",
+}
+# Of tenants, keys, limits, budgets, prices, usage and the audit log.
+_TENANT_ADMIN_ERRORS: dict[type[ApiError], str] = {
+    **_ADMIN_ERRORS,
+    UnknownTenant: "No such tenant, key, model, limit or budget",
+    Conflict: "What is there already does not allow it",
+    DirectoryUnavailable: "The store is away; `Retry-After` says when to come back",
 }
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -142,7 +151,7 @@ def _correct_pages(page: dict[str, Any], error: dict[str, Any]) -> None:
     for path, operations in page["paths"].items():
         for method, operation in operations.items():
             if path.startswith(ADMIN_PREFIX):
-                _correct(operation, _admin_errors(method), error)
+                _correct(operation, _admin_errors(path, method), error)
             elif path.startswith("/v1/sessions"):
                 _correct(operation, _session_errors(has_id="{" in path), error)
             elif path.startswith("/v1/models"):
@@ -158,10 +167,12 @@ def _correct(operation: dict[str, Any], described: dict[str, str], error: dict[s
     operation["responses"] |= _error_responses(described, error)
 
 
-def _admin_errors(method: str) -> dict[str, str]:
+def _admin_errors(path: str, method: str) -> dict[str, str]:
     """Status -> description."""
-    usual = {InvalidRequest, Internal} | (_BODY_ERRORS if method == "post" else set())
-    described = _described(usual) | {str(kind.status): text for kind, text in _ADMIN_ERRORS.items()}
+    usual = {InvalidRequest, Internal} | (_BODY_ERRORS if method in _WITH_BODY else set())
+    own = _ADMIN_ERRORS if path.startswith(f"{ADMIN_PREFIX}/cache/") else _TENANT_ADMIN_ERRORS
+    possible = {kind: text for kind, text in own.items() if kind is not Conflict or method in _WITH_BODY}
+    described = _described(usual) | {str(kind.status): text for kind, text in possible.items()}
     return dict(sorted(described.items()))
 
 

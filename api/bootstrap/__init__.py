@@ -23,6 +23,7 @@ from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
+from api.routes.admin_parts import AdminParts
 from api.routes.models import ModelListing
 from api.routes.rag_access import Corpus
 from api.settings import GatewaySettings, Settings, UpstreamSettings
@@ -74,6 +75,11 @@ class Services:
     def cache_admin(self) -> CacheAdmin | None:
         """None where nobody may ask it: without ADMIN_API_KEY."""
         return self.answer_cache.admin
+
+    @property
+    def admin(self) -> AdminParts | None:
+        """None where nobody may change tenants and keys: without ADMIN_API_KEY."""
+        return self.tenants.admin
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from api.routes.admin_parts import AdminParts
 from api.settings import Settings
 from api.tenants.base import Budgets, Keys, Prices
 from api.tenants.keys import SettingsKeys
@@ -27,6 +28,7 @@ class TenantServices:
     prices: Prices
     budgets: Budgets
     ledger: PostgresLedger
+    admin: AdminParts | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

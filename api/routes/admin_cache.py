@@ -113,7 +113,7 @@ def admin_cache_router(cache: CacheAdmin, metrics: Metrics) -> APIRouter:
     router = APIRouter(prefix=f"{ADMIN_PREFIX}/cache", tags=["admin"])
     key = Depends(admin_key_id)
 
-    @router.get("/stats", summary="What the answer cache holds, tenant by tenant")
+    @router.get("/stats", name="cache.stats", summary="What the answer cache holds, tenant by tenant")
     async def stats(
         tenant: Annotated[_Tenant | None, Query(description="Only this one; left out: all that API_KEYS names")] = None,
         key_id: str = key,
@@ -123,14 +123,14 @@ def admin_cache_router(cache: CacheAdmin, metrics: Metrics) -> APIRouter:
             found = await cache.stats(_tenant_or_all(name))
             return StatsPage(tenants=found, gateway=await asyncio.to_thread(_counts, metrics, found))
 
-    @router.post("/purge", summary="Remove answers, and keep those under way from being stored")
+    @router.post("/purge", name="cache.purge", summary="Remove answers, and keep those under way from being stored")
     async def purge(body: PurgeBody, key_id: str = key) -> PurgeResult:
         with _action("cache.purge", key_id, tenant=body.tenant, tag=body.wanted_tag) as line:
             done = await cache.purge(_tenant_or_all(body.tenant), body.wanted_tag)
             line["removed"] = done.removed
         return done
 
-    @router.post("/explain", summary="Why two questions do or do not share an answer")
+    @router.post("/explain", name="cache.explain", summary="Why two questions do or do not share an answer")
     async def explain(body: ExplainBody, key_id: str = key) -> Explanation:
         with _action("cache.explain", key_id) as line:
             explanation = await cache.explain(body.a, body.b)

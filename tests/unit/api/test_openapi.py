@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from api import errors
 from api.errors import AdminDisabled, ApiError, ForeignOrigin, MethodNotAllowed, RejectedByEngine
 from api.openapi import describe_completions
+from api.routes.admin import admin_router
 from api.routes.admin_cache import admin_cache_router
+from api.routes.admin_parts import AdminParts
 from api.routes.models import ModelListing, models_router
 from api.routes.sessions import sessions_router
 from api.stages.admit import Admission
@@ -18,6 +20,8 @@ from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
 from serving.types import Endpoint
 from tests.unit.api.fakes import KEY, QUOTA, MemoryLimiter, catalogue, model
+from tests.unit.api.memory_directory import MemoryDirectory
+from tests.unit.api.memory_usage import MemoryUsage
 from tests.unit.api.recording_admin import RecordingAdmin
 
 ELSEWHERE = (MethodNotAllowed, ForeignOrigin, AdminDisabled, RejectedByEngine)
@@ -32,6 +36,16 @@ def page() -> dict[str, Any]:
     app.include_router(admin_cache_router(RecordingAdmin(), Metrics()))
     admission = Admission(limiter=MemoryLimiter(), metrics=Metrics(), max_in_flight=1)
     app.include_router(sessions_router(None, keys=keys, admission=admission))
+    usage = MemoryUsage()
+    parts = AdminParts(
+        directory=MemoryDirectory(),
+        usage=usage,
+        waiting=usage,
+        spending=usage,
+        catalogue=catalogue(model("fast")),
+        configured_tenants=set(),
+    )
+    app.include_router(admin_router(parts))
     describe_completions(app)
     return app.openapi()
 
@@ -85,13 +99,34 @@ def test_the_admin_api_has_its_own_words_and_needs_a_key(
     assert operation["security"] == [{"key": []}]
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        ("/tenants", "get", ["200", "400", "401", "403", "404", "500", "503"]),
+        ("/tenants/{name}", "patch", ["200", "400", "401", "403", "404", "408", "409", "413", "415", "500", "503"]),
+        ("/keys", "post", ["201", "400", "401", "403", "404", "408", "409", "413", "415", "500", "503"]),
+        ("/limits", "delete", ["204", "400", "401", "403", "404", "500", "503"]),
+        ("/usage", "get", ["200", "400", "401", "403", "404", "500", "503"]),
+    ],
+)
+def test_the_admin_api_of_tenants_too(page: dict[str, Any], path: str, method: str, statuses: list[str]) -> None:
+    operation = page["paths"][f"/admin/v1{path}"][method]
+    assert list(operation["responses"]) == statuses
+    assert operation["security"] == [{"key": []}]
+
+
+def test_a_report_of_usage_is_json_or_csv(page: dict[str, Any]) -> None:
+    content = page["paths"]["/admin/v1/usage"]["get"]["responses"]["200"]["content"]
+    assert content.keys() == {"application/json", "text/csv"}
+
+
 def test_every_error_has_the_same_body(page: dict[str, Any]) -> None:
     answers = [
         answer
         for methods in page["paths"].values()
         for operation in methods.values()
         for status, answer in operation["responses"].items()
-        if status != "200"
+        if not status.startswith("2")
     ]
     bodies = [answer["content"]["application/json"]["schema"] for answer in answers]
     assert bodies == [{"$ref": "#/components/schemas/ErrorBody"}] * len(answers)
