@@ -18,6 +18,7 @@ from api.errors import ApiError, Internal, InvalidRequest, MethodNotAllowed, Not
 from api.middleware.access_log import AccessLogMiddleware, WriteEvent
 from api.middleware.body_limit import BodyLimitMiddleware
 from api.middleware.error_boundary import ErrorBoundaryMiddleware
+from api.middleware.query_keys import refuse_key_in_query
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
 from api.origins import allowed_origins
@@ -133,6 +134,8 @@ class HotPaths:
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["query_string"]:
+            refuse_key_in_query(scope)
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
         if endpoint is None:
             other = self._sockets if scope["type"] == "websocket" else self._otherwise

@@ -2,10 +2,12 @@
 
 ApiError
 ├── InvalidRequest 400          ├── Unauthenticated 401      ├── Internal 500
-│   ├── ForeignOrigin 403       ├── RateLimited 429          ├── UpstreamFailed 502
-│   ├── AdminDisabled 403       ├── BudgetExhausted 429      ├── Overloaded 503
-│   ├── RagDisabled 403         └── RejectedByEngine 4xx     │   ├── BudgetsAway 503
+│   ├── KeyInQuery 400          ├── RateLimited 429          ├── UpstreamFailed 502
+│   ├── ForeignOrigin 403       ├── BudgetExhausted 429      ├── Overloaded 503
+│   ├── AdminDisabled 403       └── RejectedByEngine 4xx     │   ├── BudgetsAway 503
+│   ├── RagDisabled 403                                      │   │
 │   ├── SessionsDisabled 403                                 │   ├── CacheUnavailable 503
+│   ├── TenantMismatch 403                                   │   │
 │   ├── UnknownModel 404                                     │   ├── CorpusAway 503
 │   ├── UnknownTenant 404                                    │   ├── EmbedderAway 503
 │   ├── NotFound 404                                         │   ├── DirectoryUnavailable 503
@@ -82,6 +84,10 @@ class InvalidRequest(ApiError):
     type = "invalid_request_error"
 
 
+class KeyInQuery(InvalidRequest):
+    code = "key_in_query"
+
+
 class ForeignOrigin(InvalidRequest):
     status = 403
     code = "origin_not_allowed"
@@ -100,6 +106,11 @@ class RagDisabled(InvalidRequest):
 class SessionsDisabled(InvalidRequest):
     status = 403
     code = "sessions_disabled"
+
+
+class TenantMismatch(InvalidRequest):
+    status = 403
+    code = "tenant_mismatch"
 
 
 class UnknownModel(InvalidRequest):

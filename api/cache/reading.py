@@ -17,6 +17,7 @@ from api.cache.slots.types import Slots
 from api.cache.types import LookUpKeys
 from api.cache.volatility import entry_tags, ttl_s
 from api.call import Call
+from api.tenants.types import Lane
 from rag.types import RagVersion
 from serving.types import Json
 
@@ -107,12 +108,14 @@ class CacheRequestReader:
             collection=None if call.rag is None else call.rag.collection,
         )
 
-    def flight_key(self, request: CacheRequest) -> str | None:
+    def flight_key(self, request: CacheRequest, lane: Lane) -> str | None:
         """Under which others wait for this one's answer. Who does not look up waits for nobody, and for who does not
-        store nobody waits.
+        store nobody waits; nor does somebody for a call of the other lane, which may be kept waiting itself.
         """
         how, keys = request.cacheability, request.keys
-        return self._digests.flight_key(keys.canonical or keys.exact) if how.looks_up and how.stores else None
+        if not (how.looks_up and how.stores):
+            return None
+        return self._digests.flight_key(keys.canonical or keys.exact, lane.value)
 
     def ttl_s(self, request: CacheRequest) -> float:
         """What was not understood may be about this very moment."""

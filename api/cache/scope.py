@@ -17,9 +17,9 @@ import msgspec
 from api.cache.question import Question
 from serving.types import Endpoint, Json
 
-# How the answer travels; whose question it is (`audience` has that); the model (in its resolved form); and the question
-# with what surrounds it, which each endpoint has in a field of its own.
-_APART = {"stream", "stream_options", "user", "model"}
+# How the answer travels, and how long it may wait; whose question it is (`audience` has that); the model (in its
+# resolved form); and the question with what surrounds it, which each endpoint has in a field of its own.
+_APART = {"stream", "stream_options", "service_tier", "user", "model"}
 _APART_BY_ENDPOINT = {
     Endpoint.CHAT: frozenset(_APART | {"messages"}),
     Endpoint.COMPLETIONS: frozenset(_APART | {"prompt"}),
@@ -83,9 +83,9 @@ class Digests:
         """`form`: what the agreement guard compares (api.cache.agreement)."""
         return self._digest(b"likeness", [scope, form.hex()])
 
-    def flight_key(self, key: str) -> str:
+    def flight_key(self, key: str, lane: str) -> str:
         """`key`: the canonical key, or the exact one where there is none."""
-        return self._digest(b"flight", [key])
+        return self._digest(b"flight", [key, lane])
 
     def _digest(self, purpose: bytes, value: Any) -> str:
         return blake2b(_encode(value), digest_size=_BYTES, key=self._key, person=purpose).hexdigest()

@@ -126,7 +126,7 @@ class SemanticCache:
         """Raises StoreError."""
         if not asked.cacheability.looks_up:
             return await self._flights.pass_by(asked.tenant)
-        flight_key = self._reader.flight_key(asked)
+        flight_key = self._reader.flight_key(asked, call.lane)
         return await self._flights.look_up(asked.tenant, asked.keys, flight_key, lambda: self._reporting.follows(call))
 
     async def _searched(self, asked: CacheRequest, alike: Collection[str]) -> Search:

@@ -15,6 +15,7 @@ from api.call import Caller
 from api.errors import ApiError, Headers, Internal, NotFound, Overloaded
 from api.middleware.access_log import WriteEvent, write_through_logging
 from api.middleware.access_log import logger as access_logger
+from api.middleware.query_keys import refuse_key_in_query
 from api.middleware.request_id import client_request_id
 from api.pipeline import Pipeline
 from api.respond import send_error
@@ -82,6 +83,7 @@ class WebSocketCompletions:
         """Raises ApiError."""
         scope = handshake.scope
         handshake.adopt(client_request_id(scope))
+        refuse_key_in_query(scope)
         endpoint = WEBSOCKET_ENDPOINTS.get(scope["path"])
         if endpoint is None:
             raise NotFound(f"There is no WebSocket at {scope['path']}.", code="unknown_url")

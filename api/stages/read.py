@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from api.call import Call
-from api.errors import InvalidRequest, UnknownModel
+from api.errors import InvalidRequest, TenantMismatch, UnknownModel
 from api.schemas.parse import CompletionLike, check_request, parse_json
 from api.schemas.session_ids import FIELD, HEADER, named_session, session_header
 from api.stages.lane import TIER_FIELD, chosen_lane
@@ -38,6 +38,7 @@ class Reader:
             call.body, call.request, call.prompt_tokens = _checked(call.endpoint, raw)
         else:
             call.body, call.request, call.prompt_tokens = await asyncio.to_thread(_checked, call.endpoint, raw)
+        _check_tenant(call)
         call.lane = chosen_lane(call.caller.lane, call.headers, call.body.get(TIER_FIELD))
         call.session_id = _session_id(call)
         call.model = self._resolve(call.request.model, _KINDS[call.endpoint])
@@ -67,6 +68,13 @@ def _checked(endpoint: Endpoint, raw: bytes) -> tuple[Json, CompletionLike, int]
     body = parse_json(raw)
     request = check_request(endpoint, body)
     return body, request, request.prompt_tokens()
+
+
+def _check_tenant(call: Call) -> None:
+    """Takes its name out of the body, where the platform has no use for it. Raises TenantMismatch."""
+    named = call.body.pop("tenant", None)
+    if named is not None and named != call.caller.tenant:
+        raise TenantMismatch("The API key is not one of the tenant that the request names.", param="tenant")
 
 
 def _session_id(call: Call) -> str | None:

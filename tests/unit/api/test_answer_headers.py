@@ -7,6 +7,7 @@ import pytest
 from api.answer_headers import answer_headers
 from api.cache.types import CacheStatus
 from api.sessions.types import SessionState
+from resilience.limiter.base import Window
 from serving.types import WholeReply
 from tests.unit.api.fakes import QUOTA, MemoryLimiter, call
 
@@ -14,7 +15,7 @@ from tests.unit.api.fakes import QUOTA, MemoryLimiter, call
 async def test_without_a_cache_nothing_is_said_of_one() -> None:
     asked = call()
     assert answer_headers(asked, WholeReply(upstream="fast-1", body={})) == [(b"x-served-by", b"fast-1")]
-    asked.limits = await MemoryLimiter().reserve("key", QUOTA, 10)
+    asked.limits = await MemoryLimiter().reserve([Window("key", QUOTA)], 10)
     headers = dict(answer_headers(asked, WholeReply(upstream="caf\u00e9\u4e2d", body={})))
     assert headers[b"x-served-by"] == b"caf\xe9?"
     assert headers[b"x-ratelimit-limit-requests"] == b"100"

@@ -37,6 +37,23 @@ async def test_of_a_hundred_who_ask_at_once_one_asks_the_engine(house: CachedHou
     assert house.holds_nothing
 
 
+async def test_who_is_waited_for_does_not_wait_for_who_may_be_kept_waiting(house: CachedHouse) -> None:
+    house.engine.may_answer.clear()
+    batch = ((b"x-priority", b"batch"),)
+    asking = [asyncio.create_task(house.ask(headers=batch)) for _ in range(5)]
+    await house.settle()
+    assert len(house.engine.requests) == 1
+    asking += [asyncio.create_task(house.ask()) for _ in range(5)]
+    await house.settle()
+    assert len(house.engine.requests) == 2
+    house.engine.may_answer.set()
+    assert [found.text for found in await asyncio.gather(*asking)] == [ECHO] * 10
+    later = await house.ask(headers=batch)
+    assert (later.text, later.status) == (ECHO, CacheStatus.EXACT)
+    assert len(house.engine.requests) == 2
+    assert house.holds_nothing
+
+
 async def test_when_the_leader_leaves_another_asks_and_all_are_answered(house: CachedHouse) -> None:
     house.engine.may_answer.clear()
     leader, *rest = [asyncio.create_task(house.ask()) for _ in range(10)]

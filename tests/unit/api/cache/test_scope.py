@@ -30,10 +30,11 @@ BODY: dict[str, Any] = {
     "stop": ["\n"],
     "stream": True,
     "stream_options": {"include_usage": True},
+    "service_tier": "flex",
     "user": "u1",
     "vendor_field": {"a": [1, None]},
 }
-HARMLESS = {"stream", "stream_options", "user", "model"}
+HARMLESS = {"stream", "stream_options", "service_tier", "user", "model"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2) | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -181,7 +182,8 @@ def test_digests_for_one_purpose_serve_no_other() -> None:
     question = question_of(Endpoint.COMPLETIONS, {"prompt": "x"})
     found = [
         DIGESTS.tenant("x"),
-        DIGESTS.flight_key("x"),
+        DIGESTS.flight_key("x", "batch"),
+        DIGESTS.flight_key("x", "interactive"),
         DIGESTS.exact_key("x", question),
         DIGESTS.canonical_key("x", b"x"),
         DIGESTS.canonical_key("x", b'"x"'),

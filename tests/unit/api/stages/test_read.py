@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from api.errors import ApiError, InvalidRequest, UnknownModel
+from api.errors import ApiError, InvalidRequest, TenantMismatch, UnknownModel
 from api.schemas.parse import parse_json
+from api.tenants.types import Lane
 from serving.catalogue.base import ModelKind
 from serving.types import Endpoint, Json
 from tests.unit.api.fakes import CHAT, catalogue, model, read_call
@@ -30,6 +31,34 @@ async def test_a_forwarded_name_stays_the_clients() -> None:
     call = await read_call({**CHAT, "model": "anything"}, offered=ANY)
     assert call.model.is_wildcard
     assert call.public_model == call.body["model"] == "anything"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (Endpoint.CHAT, CHAT),
+        (Endpoint.COMPLETIONS, {"prompt": "Hi"}),
+        (Endpoint.EMBEDDINGS, {"input": "Hi", "model": "embedder"}),
+    ],
+)
+async def test_a_request_may_name_its_own_tenant_and_no_other(endpoint: Endpoint, body: Json) -> None:
+    for named in ("finsight", None):
+        call = await read_call({**body, "tenant": named}, offered=OFFERED, endpoint=endpoint)
+        assert "tenant" not in call.body
+    named_elsewhere = {"metadata": {"tenant": "the client's own customer"}}
+    call = await read_call({**body, **named_elsewhere}, offered=OFFERED, endpoint=endpoint)
+    assert call.body["metadata"] == named_elsewhere["metadata"]
+    for other in ("Finsight", "", 7, ["finsight"], {"finsight": 1}):
+        with pytest.raises(TenantMismatch) as refused:
+            await read_call({**body, "tenant": other}, offered=OFFERED, endpoint=endpoint)
+        assert (refused.value.status, refused.value.param, refused.value.code) == (403, "tenant", "tenant_mismatch")
+
+
+@pytest.mark.parametrize(("asked", "lane"), [({}, Lane.INTERACTIVE), ({"service_tier": "flex"}, Lane.BATCH)])
+async def test_a_call_may_say_that_it_can_wait(asked: Json, lane: Lane) -> None:
+    call = await read_call(CHAT | asked, offered=OFFERED)
+    assert call.lane is lane
+    assert call.body.get("service_tier") == asked.get("service_tier")  # the engine may have tiers too
 
 
 async def test_fields_that_are_not_named_pass_through() -> None:
