@@ -25,6 +25,7 @@ def main() -> int:
         requests=arguments.requests,
         seed=arguments.seed,
         keys=arguments.keys,
+        month_requests=arguments.month_requests,
     )
 
     def part(name: str, directory: Path, cores: Cores) -> Coroutine[None, None, Published]:
@@ -53,6 +54,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=1000, help="while there are kills (%(default)s)")
     parser.add_argument("--seed", type=int, default=20_261_122, help="of the kills and the requests (%(default)s)")
     parser.add_argument("--keys", type=int, default=100_000, help="that many are (%(default)s)")
+    parser.add_argument("--month-requests", type=int, default=300_000, help="of each tenant in the month (%(default)s)")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the results (bench/results)")
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs of what was measured, and say where")
     parser.add_argument("--check", action="store_true", help="exit 1 if a goal is not met")

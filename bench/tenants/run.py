@@ -13,6 +13,8 @@ from bench.tenants import (
     keys_report,
     kills,
     kills_report,
+    month,
+    month_report,
     neighbour,
     neighbour_report,
     race,
@@ -21,7 +23,7 @@ from bench.tenants import (
     shares_report,
 )
 
-PARTS = ("neighbour", "shares", "keys", "kills", "race")
+PARTS = ("neighbour", "shares", "keys", "kills", "month", "race")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Effort:
     seed: int
     keys: int
     """The many."""
+    month_requests: int
+    """Of each tenant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,7 @@ async def run(part: str, site: Site, effort: Effort) -> Published:
         "shares": bench.shares,
         "keys": bench.keys,
         "kills": bench.kills,
+        "month": bench.month,
         "race": bench.race,
     }
     return await parts[part]()
@@ -109,3 +114,14 @@ class _Bench:
             many=effort.keys, rounds=effort.rounds, seconds=seconds, directory=site.directory, progress=site.progress
         )
         return keys_report.publish(result, seconds=seconds)
+
+    async def month(self) -> Published:
+        site, effort = self._site, self._effort
+        result = await month.run(
+            requests=effort.month_requests,
+            seed=effort.seed,
+            directory=site.directory,
+            cores=site.cores,
+            progress=site.progress,
+        )
+        return month_report.publish(result)
