@@ -145,7 +145,8 @@ BEGIN
     IF pg_partition_root(to_regclass(name)) = 'usage_ledger'::regclass THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('add_usage_month'));
+    -- One at a time. No advisory lock: only that of a table makes this session forget that there was no such table.
+    LOCK TABLE usage_ledger IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(name) IS NULL THEN
         EXECUTE format('CREATE TABLE %I (LIKE usage_ledger INCLUDING ALL)', name);
         -- Triggers for rows come with the ledger's; those for statements hold for the table that is named alone.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import psycopg
 import pytest
 
 from api.database.migration import history
@@ -48,3 +51,19 @@ def test_tests_have_the_schema_that_the_command_makes(
     of_tests = PlatformDatabase(migrated_database_url, capsys)
     assert of_tests.schema() == empty.schema()
     assert of_tests.query("SELECT * FROM alembic_version") == empty.query("SELECT * FROM alembic_version")
+
+
+async def test_writers_that_find_no_partition_at_once_make_one(migrated_database_url: str) -> None:
+    connections = [await psycopg.AsyncConnection.connect(migrated_database_url) for _ in range(4)]
+    try:
+        for connection in connections:  # each has seen that it is not there, and remembers
+            await connection.execute("SELECT to_regclass('usage_ledger_2027_03')")
+        await asyncio.gather(*(_add_month(connection, "2027-03-14") for connection in connections))
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+async def _add_month(connection: psycopg.AsyncConnection, day: str) -> None:
+    await connection.execute("SELECT add_usage_month(%s)", (day,))
+    await connection.commit()
