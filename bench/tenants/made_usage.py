@@ -57,9 +57,7 @@ class MadeUsage:
     def _row(self, rng: Random, tenant: int, days: int) -> bytes:
         model = "small" if rng.random() < 0.8 else "large"
         day = rng.randrange(days)
-        moment = dt.datetime.combine(self.month, dt.time(), tzinfo=dt.UTC) + dt.timedelta(
-            days=day, seconds=rng.randrange(_SECONDS_OF_A_DAY), microseconds=rng.randrange(1_000_000)
-        )
+        moment = self._moment(rng, day)
         tier = _drawn(rng, _TIERS)
         outcome = "ok" if tier else _drawn(rng, _OUTCOMES)
         prompt, completion = (0, 0) if tier else (rng.randrange(20, 4000), rng.randrange(1, 800))
@@ -69,37 +67,28 @@ class MadeUsage:
         name, key = f"tenant-{tenant}", f"key-{tenant}-{rng.randrange(KEYS_OF_A_TENANT)}"
         self._add((name, key, model, f"{moment:%Y-%m-%d}"), prompt, cached, completion, cost)
         number = f"{rng.getrandbits(128):032x}"
-        return json.dumps(
-            {
-                "id": number,
-                "occurred_at": moment.isoformat(),
-                "request_id": f"made-{number}",
-                "tenant": name,
-                "key_id": key,
-                "endpoint": "/v1/chat/completions",
-                "model": model,
-                "model_version": "1",
-                "upstream": "" if tier else f"{model}-{rng.randrange(2)}",
-                "streamed": True,
-                "lane": "interactive",
-                "outcome": outcome,
-                "cache_tier": tier,
-                "prompt_tokens": prompt,
-                "cached_tokens": cached,
-                "completion_tokens": completion,
-                "estimated": outcome == "cancelled",
-                "saved_tokens": rng.randrange(20, 4000) if tier else 0,
-                "saved_usd": "0.000123456" if tier else "0",
-                "prefill_price_usd": prices[0],
-                "decode_price_usd": prices[1],
-                "cached_price_usd": prices[2],
-                "cost_usd": f"{cost:f}",
-                "queue_s": 0.0,
-                "engine_s": None if tier else 1.5,
-                "time_to_first_token_s": 0.05,
-                "duration_s": 1.6,
-            }
-        ).encode()
+        return _encoded(
+            number,
+            occurred_at=moment.isoformat(),
+            tenant=name,
+            key_id=key,
+            model=model,
+            upstream="" if tier else f"{model}-{rng.randrange(2)}",
+            outcome=outcome,
+            cache_tier=tier,
+            prompt_tokens=prompt,
+            cached_tokens=cached,
+            completion_tokens=completion,
+            saved_tokens=rng.randrange(20, 4000) if tier else 0,
+            prices=prices,
+            cost_usd=f"{cost:f}",
+        )
+
+    def _moment(self, rng: Random, day: int) -> dt.datetime:
+        begin = dt.datetime.combine(self.month, dt.time(), tzinfo=dt.UTC)
+        return begin + dt.timedelta(
+            days=day, seconds=rng.randrange(_SECONDS_OF_A_DAY), microseconds=rng.randrange(1_000_000)
+        )
 
     def _add(self, group: Group, prompt: int, cached: int, completion: int, cost: Decimal) -> None:
         found = self.sums.get(group)
@@ -125,3 +114,23 @@ def _drawn(rng: Random, choices: tuple[tuple[str, int], ...]) -> str:
         if place < 0:
             return name
     return choices[-1][0]
+
+
+def _encoded(number: str, *, prices: tuple[str, str, str], **fields: str | int) -> bytes:
+    row = {
+        "id": number,
+        "request_id": f"made-{number}",
+        "endpoint": "/v1/chat/completions",
+        "model_version": "1",
+        "streamed": True,
+        "lane": "interactive",
+        "estimated": fields["outcome"] == "cancelled",
+        "saved_usd": "0.000123456" if fields["cache_tier"] else "0",
+        **dict(zip(("prefill_price_usd", "decode_price_usd", "cached_price_usd"), prices, strict=True)),
+        "queue_s": 0.0,
+        "engine_s": 1.5,
+        "time_to_first_token_s": 0.05,
+        "duration_s": 1.6,
+        **fields,
+    }
+    return json.dumps(row).encode()

@@ -14,37 +14,15 @@ from bench.tenants.month import MONTH, TENANTS, Result, differences
 def publish(result: Result) -> Published:
     expected = sum((sums.cost_usd for sums in result.expected.values()), Decimal(0))
     reported = sum((sums.cost_usd for sums in result.reported.values()), Decimal(0))
-    slowest = max(max(found) for found in result.query_ms.values())
     report = Report(
         title=f"A month of {result.rows:,} requests",
         how=(
-            f"Made-up usage of {TENANTS} tenants in {MONTH:%B %Y} (three keys each, two models, a price that changes on "
-            "the 16th) goes into the stream in Redis as the gateways put it there; two gateways with two workers draw it "
-            f"from there into Postgres. {result.sent_twice:,} rows are sent twice. The sums of the admin API are "
-            "compared with sums of the benchmark's own in decimal arithmetic, by tenant, key, model and day."
+            f"Made-up usage of {TENANTS} tenants in {MONTH:%B %Y} (three keys each, two models, a price that changes "
+            "on the 16th) goes into the stream in Redis as the gateways put it there; two gateways with two workers "
+            f"draw it from there into Postgres. {result.sent_twice:,} rows are sent twice. The sums of the admin API "
+            "are compared with the benchmark's own in decimal arithmetic, by tenant, key, model and day."
         ),
-        figures=[
-            Figure(
-                name=f"groups with another sum, of {len(result.expected):,}",
-                unit="groups",
-                samples=(float(len(list(differences(result)))),),
-                goal=Goal(at_most=0),
-            ),
-            Figure(
-                name="ledger - exact sum",
-                unit="USD",
-                samples=(float(abs(result.ledger_usd - expected)),),
-                goal=Goal(at_most=0),
-            ),
-            Figure(
-                name="rows missing or too many",
-                unit="rows",
-                samples=(float(abs(result.ledger_rows - result.rows)),),
-                goal=Goal(at_most=0),
-            ),
-            Figure(name="slowest usage query", unit="ms", samples=(slowest,), goal=Goal(at_most=1000)),
-            Figure(name="rows into Postgres", unit="rows/s", samples=(result.rows / result.drained_s,)),
-        ],
+        figures=_figures(result, expected),
         parts=[
             "## The bill (USD)",
             table(
@@ -61,6 +39,32 @@ def publish(result: Result) -> Published:
         raw={"query_ms": result.query_ms, "drained_s": result.drained_s, "differences": list(differences(result))},
     )
     return Published(report=report)
+
+
+def _figures(result: Result, expected: Decimal) -> list[Figure]:
+    slowest = max(max(found) for found in result.query_ms.values())
+    return [
+        Figure(
+            name=f"groups with another sum, of {len(result.expected):,}",
+            unit="groups",
+            samples=(float(len(list(differences(result)))),),
+            goal=Goal(at_most=0),
+        ),
+        Figure(
+            name="ledger - exact sum",
+            unit="USD",
+            samples=(float(abs(result.ledger_usd - expected)),),
+            goal=Goal(at_most=0),
+        ),
+        Figure(
+            name="rows missing or too many",
+            unit="rows",
+            samples=(float(abs(result.ledger_rows - result.rows)),),
+            goal=Goal(at_most=0),
+        ),
+        Figure(name="slowest usage query", unit="ms", samples=(slowest,), goal=Goal(at_most=1000)),
+        Figure(name="rows into Postgres", unit="rows/s", samples=(result.rows / result.drained_s,)),
+    ]
 
 
 def _tenants(result: Result) -> list[list[str]]:

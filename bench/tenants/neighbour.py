@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from bench.cores import Cores
 from bench.figures import percentile
@@ -15,7 +16,7 @@ from bench.load import LoadError
 from bench.tenants import loads
 from bench.tenants.clients import Clients, End, Question, clients
 from bench.tenants.loads import Closed, Heard, Open
-from bench.tenants.stack import EngineSize, Gateway, running_engine, running_gateways, running_stores_of
+from bench.tenants.stack import Engine, EngineSize, Gateway, running_engine, running_gateways, running_stores_of, total
 
 ALONE, FAIR, FIFO = "alone", "fair queue", "first in, first out"
 TIMES_B = 50
@@ -27,6 +28,8 @@ KEYS = {_NOISY: "noisy", _QUIET: "quiet"}
 USERS, AT_ONCE = 32, 320
 _SETTINGS = {"FAIR_QUEUE_MAX_WAITING": "64", "LOG_LEVEL": "WARNING"}
 _WARM_UP_S = 3.0
+_WATCH_S = 0.5
+_ALLOWED = "gateway_engine_turns_limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,18 @@ class Effort:
     """Of each condition in a round."""
     rate_per_s: float
     """Of B; A comes TIMES_B times as often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSeen:
+    """Means of what was seen in a condition."""
+
+    running: float
+    """Sequences that the engine worked on."""
+    waiting: float
+    """Sequences that waited inside the engine, where nobody can put one before another."""
+    allowed: float
+    """Turns that all workers together might give at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +64,7 @@ class Round:
     noisy_offered_per_s: float
     noisy_sent_per_s: float
     served_per_s: float
+    engine: EngineSeen
 
     def p99(self, kind: str) -> float:
         return percentile(self.first_ms if kind == "first" else self.whole_ms, 0.99)
@@ -78,14 +94,16 @@ async def run(effort: Effort, *, directory: Path, cores: Cores, progress: Callab
         for number in range(-1, effort.rounds):  # the first is not counted: connections, code, the queue's own limit
             for name, where in places.items():
                 seconds = effort.seconds if number >= 0 else _WARM_UP_S
-                round_ = await _round(where, effort, seconds=seconds, noisy=name != ALONE, seed=number)
+                round_ = await _round(where, engine, effort, seconds=seconds, noisy=name != ALONE, seed=number)
                 if number >= 0:
                     result.rounds[name].append(round_)
                     progress(f"round {number + 1} of {effort.rounds}, {name}: p99 {round_.p99('whole'):.0f} ms")
     return result
 
 
-async def _round(where: Sequence[Gateway], effort: Effort, *, seconds: float, noisy: bool, seed: int) -> Round:
+async def _round(
+    where: Sequence[Gateway], engine: Engine, effort: Effort, *, seconds: float, noisy: bool, seed: int
+) -> Round:
     quiet_load = Open(rate_per_s=effort.rate_per_s, at_once=10_000, question=Question(key=_QUIET, tokens=TOKENS))
     flood = Question(key=_NOISY, tokens=TOKENS // 2, more_tokens=TOKENS)
     offered_per_s = effort.rate_per_s * TIMES_B
@@ -97,16 +115,35 @@ async def _round(where: Sequence[Gateway], effort: Effort, *, seconds: float, no
         ahead = asyncio.create_task(_flood(asking, flooding, seconds=seconds, seed=seed)) if noisy else None
         if ahead is not None:
             await asyncio.sleep(min(1.0, seconds / 3))  # so that B always finds the engine busy
-        (quiet,) = await loads.run(asking, [quiet_load], seconds=seconds, seed=seed)
+        watching = asyncio.create_task(_watch(where, engine))
+        try:
+            (quiet,) = await loads.run(asking, [quiet_load], seconds=seconds, seed=seed)
+        finally:
+            watching.cancel()
         heard = await ahead if ahead is not None else []
-    return _measured(quiet, heard, offered_per_s=offered_per_s if noisy else 0.0)
+        seen = await watching
+    return _measured(quiet, heard, offered_per_s=offered_per_s if noisy else 0.0, seen=seen)
+
+
+async def _watch(where: Sequence[Gateway], engine: Engine) -> EngineSeen:
+    """Until it is cancelled."""
+    seen: list[tuple[float, float, float]] = []
+    with suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            found = await asyncio.to_thread(engine.metrics)
+            allowed = [total(await asyncio.to_thread(one.metrics), _ALLOWED) for one in where]
+            running, waiting = (total(found, f"vllm:num_requests_{state}") for state in ("running", "waiting"))
+            seen.append((running, waiting, sum(allowed)))
+    running, waiting, allowed_at_once = (fmean(column) for column in zip(*(seen or [(0.0,) * 3]), strict=True))
+    return EngineSeen(running=running, waiting=waiting, allowed=allowed_at_once)
 
 
 async def _flood(asking: Clients, flooding: Sequence[Closed | Open], *, seconds: float, seed: int) -> list[Heard]:
     return await loads.run(asking, flooding, seconds=seconds + 1.5, seed=seed + 10_000)
 
 
-def _measured(quiet: Heard, noisy: Sequence[Heard], *, offered_per_s: float) -> Round:
+def _measured(quiet: Heard, noisy: Sequence[Heard], *, offered_per_s: float, seen: EngineSeen) -> Round:
     whole = quiet.whole
     if not whole:
         raise LoadError(f"the quiet tenant got no answer: {quiet.ends()}")
@@ -124,4 +161,5 @@ def _measured(quiet: Heard, noisy: Sequence[Heard], *, offered_per_s: float) -> 
         noisy_offered_per_s=offered_per_s,
         noisy_sent_per_s=sent / seconds if noisy else 0.0,
         served_per_s=sum(count for name, count in noisy_ends.items() if name == End.WHOLE) / seconds,
+        engine=seen,
     )

@@ -34,7 +34,7 @@ def publish(result: Result) -> Published:
                 ["condition", "kind", "requests", "p50", "p90", "p99"],
                 [_row(name, kind, rounds) for name, rounds in result.rounds.items() for kind in _KINDS],
             ),
-            "## What A does",
+            "## What A does, and the engine (requests at a time, means)",
             _flood_table(result),
             "## How requests ended",
             table(["condition", "tenant", "end", "requests"], [*_ends(result)]),
@@ -74,16 +74,26 @@ def _row(name: str, kind: str, rounds: list[Round]) -> list[str]:
 
 def _flood_table(result: Result) -> str:
     return table(
-        ["condition", "A offers a second", "A sends a second", "A is served a second"],
+        [
+            "condition",
+            "A offers a second",
+            "A sends a second",
+            "A is served a second",
+            "turns allowed",
+            "engine runs",
+            "engine lets wait",
+        ],
         [
             [
                 name,
                 spread([one.noisy_offered_per_s for one in rounds]),
                 spread([one.noisy_sent_per_s for one in rounds]),
                 spread([one.served_per_s for one in rounds]),
+                spread([one.engine.allowed for one in rounds]),
+                spread([one.engine.running for one in rounds]),
+                spread([one.engine.waiting for one in rounds]),
             ]
             for name, rounds in result.rounds.items()
-            if name != ALONE
         ],
     )
 

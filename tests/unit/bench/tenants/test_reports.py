@@ -13,7 +13,7 @@ from bench.tenants.faults import WORKER, Strike
 from bench.tenants.kills import EngineTokens
 from bench.tenants.kills import Result as Killed
 from bench.tenants.ledger import Row
-from bench.tenants.neighbour import ALONE, FAIR, FIFO, Effort, Result
+from bench.tenants.neighbour import ALONE, FAIR, FIFO, Effort, EngineSeen, Result
 from bench.tenants.neighbour import Round as NoisyRound
 from bench.tenants.race import Round as RaceRound
 from bench.tenants.shares import Run, Share
@@ -95,6 +95,7 @@ def noisy(ms: float) -> NoisyRound:
         noisy_offered_per_s=250,
         noisy_sent_per_s=200,
         served_per_s=50,
+        engine=EngineSeen(running=8, waiting=1, allowed=9),
     )
 
 
