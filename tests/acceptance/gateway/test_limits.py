@@ -19,6 +19,7 @@ from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 
 RPM, TPM = 5, 2000
 KEYS = [f"small-{number}" for number in range(10)]
+NEWCOMER = "newcomer"
 SHORT = {**QUESTION, "max_tokens": 1}
 
 
@@ -29,8 +30,8 @@ def strict(gateways: GatewayFactory) -> Iterator[Gateway]:
         WORKERS=1,
         RATE_LIMIT_RPM=RPM,
         RATE_LIMIT_TPM=TPM,
-        MAX_INFLIGHT_PER_WORKER=2,
-        API_KEYS=",".join(f"{key}:small" for key in KEYS),
+        MAX_INFLIGHT_PER_WORKER=5,
+        API_KEYS=",".join([*(f"{key}:small" for key in KEYS), f"{NEWCOMER}:another"]),
     )
     yield gateway
     gateways.stop(gateway)
@@ -167,17 +168,29 @@ def test_refused_requests_cost_nothing(strict_client: httpx.Client) -> None:
     assert answer.headers["x-ratelimit-remaining-requests"] == str(RPM - 1)
 
 
-def test_a_full_gateway_says_so(strict: Gateway, engine: Engine, strict_client: httpx.Client) -> None:
+def test_a_full_gateway_says_so_but_not_to_a_newcomer(
+    strict: Gateway, engine: Engine, strict_client: httpx.Client
+) -> None:
     engine.put_faults(slow={"factor": 50})
-    long = {**QUESTION, "max_tokens": 600, "ignore_eos": True, "stream": True}
-    with ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(strict_client.stream("POST", CHAT, json=long))
+    long = {**QUESTION, "max_tokens": 350, "ignore_eos": True, "stream": True}
+
+    def refusal() -> str:
         refused = strict_client.post(CHAT, json=SHORT)
         assert refused.status_code == 503
         conforms(refused.json(), ERROR)
         assert refused.json()["error"]["code"] == "server_is_overloaded"
         assert int(refused.headers["retry-after"]) >= 1
+        return str(refused.json()["error"]["message"])
+
+    with ExitStack() as held, strict.client(NEWCOMER) as newcomer:
+        for _ in range(4):
+            assert held.enter_context(strict_client.stream("POST", CHAT, json=long)).status_code == 200
+        assert "of this tenant" in refusal()
+        assert held.enter_context(newcomer.stream("POST", CHAT, json=long)).status_code == 200
+        assert "of this tenant" not in refusal()
+        counted = strict.samples()
+        assert counted.total("gateway_places_refused_total", whose="tenant") == 1
+        assert counted.total("gateway_places_refused_total", whose="worker") == 1
     eventually(strict.in_flight, until=lambda count: count == 0)
     engine.put_faults()
     assert strict_client.post(CHAT, json=SHORT).status_code == 200
