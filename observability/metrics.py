@@ -23,6 +23,8 @@ _CACHE_S = (0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.01, 0.025, 0.05
 _PASSAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+_GaugeMode = Literal["livesum", "livemax", "livemostrecent"]
+
 
 class Metrics:
     def __init__(self, multiprocess_dir: Path | None = None) -> None:
@@ -57,6 +59,7 @@ class Metrics:
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_limits()
         self._add_queue()
+        self._add_budgets()
         self._add_cache()
         self._add_sessions()
         self._add_rag()
@@ -84,6 +87,18 @@ class Metrics:
         self.engine_turns = self._gauge("gateway_engine_turns", about, ("engines",))
         about = "How many they may have at a time, by what the engines are found to do well."
         self.engine_turn_limit = self._gauge("gateway_engine_turns_limit", about, ("engines",))
+
+    def _add_budgets(self) -> None:
+        about = "What a tenant has spent of its budget for this month: 1 is all of it."
+        self.budget_used_ratio = self._gauge("gateway_budget_used_ratio", about, ("tenant",), mode="livemostrecent")
+        about = "What is set aside of it for requests that are running, in US dollars."
+        self.budget_held_usd = self._gauge("gateway_budget_held_usd", about, ("tenant",), mode="livemostrecent")
+        about = "Times that a tenant's spending crossed the soft threshold of its budget."
+        self.budget_soft_crossings = self._counter("gateway_budget_soft_crossings", about, ("tenant",))
+        about = "Requests refused by a budget: exhausted, or away (nobody could say what is left)."
+        self.budget_refused = self._counter("gateway_budget_refused", about, ("tenant", "reason"))
+        about = "Workers that spend out of their leases of the budgets because Redis is away."
+        self.budget_local = self._gauge("gateway_budget_local", about)
 
     def _add_cache(self) -> None:
         about = "Look-ups in the answer cache: exact, canonical or semantic hit, miss, or bypass (none was made)."
@@ -173,9 +188,9 @@ class Metrics:
         about: str,
         labels: tuple[str, ...] = (),
         *,
-        mode: Literal["livesum", "livemax"] = "livesum",
+        mode: _GaugeMode = "livesum",
     ) -> Gauge:
-        """The sum over the workers that live, or what the highest of them says where all say the same."""
+        """The sum over the workers that live, what the highest of them says where all say the same, or the latest."""
         return Gauge(name, about, labels, registry=self._registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

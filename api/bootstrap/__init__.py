@@ -110,7 +110,7 @@ def build(settings: Settings) -> Services:
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
     embedders = Embedders(settings, metrics, pool)
     backends = _backends(catalogue, pool, embedders, settings.upstream)
-    tenants = tenant_services(settings, metrics)
+    tenants = tenant_services(settings, metrics, catalogue)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     admission = _admission(settings.gateway, tenants, metrics)
     guard, questions = GuardOff(), embedders.for_questions

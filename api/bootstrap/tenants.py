@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from api.bootstrap.budgets import redis_budgets
 from api.routes.admin_parts import AdminParts
 from api.settings import Settings
-from api.tenants.base import Budgets, Keys, Prices
+from api.tenants.base import Keys, Prices
+from api.tenants.budgets.redis_budgets import RedisBudgets
 from api.tenants.keys import SettingsKeys
 from api.tenants.ledger import PostgresLedger
 from api.tenants.ledger_spool import Spool
-from api.tenants.off import BudgetsOff, CataloguePrices
+from api.tenants.off import CataloguePrices
 from observability.metrics import Metrics
 from resilience.limiter.base import Quota
 from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
+from serving.catalogue.base import Catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ class TenantServices:
     keys: Keys
     limiter: SwitchingLimiter
     prices: Prices
-    budgets: Budgets
+    budgets: RedisBudgets
     ledger: PostgresLedger
     admin: AdminParts | None = None
 
@@ -37,15 +40,18 @@ class TenantServices:
             held.push_async_callback(self.ledger.aclose)
             await self.limiter.start()
             held.push_async_callback(self.limiter.aclose)
+            held.push_async_callback(self.budgets.aclose)
+            await self.budgets.start()
             yield
 
 
-def tenant_services(settings: Settings, metrics: Metrics) -> TenantServices:
+def tenant_services(settings: Settings, metrics: Metrics, catalogue: Catalogue) -> TenantServices:
+    prices = CataloguePrices()
     return TenantServices(
         keys=_keys(settings),
         limiter=_limiter(settings, metrics),
-        prices=CataloguePrices(),
-        budgets=BudgetsOff(),
+        prices=prices,
+        budgets=redis_budgets(settings, metrics, catalogue=catalogue, prices=prices),
         ledger=_ledger(settings, metrics),
     )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from api.call import Call, Caller
-from api.tenants.types import Actor, ApiKey, AuditEntry, IssuedKey, Lane, Limit, PricePeriod, Tenant, TenantBudget
+from api.tenants.types import Actor, ApiKey, AuditEntry, BudgetStanding, IssuedKey, Lane, Limit, PricePeriod, Tenant, TenantBudget
 from serving.catalogue.base import Model, Price
 from serving.types import Held
 
@@ -33,6 +33,22 @@ class Budgets(Protocol):
 
         Raises BudgetExhausted, and BudgetsAway where nobody can say what is left.
         """
+        ...
+
+
+class BudgetBook(Protocol):
+    """For those who settle for others, and those who look."""
+
+    def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
+        """What the call of this id did cost takes the place of what was set aside for it; returns at once.
+
+        `month`, such as `2026-11`, is that of the reservation. A call that nothing is set aside for (any more) changes
+        nothing, so settling twice counts once.
+        """
+        ...
+
+    async def standing(self, tenant: str) -> BudgetStanding:
+        """In this month. Raises BudgetsAway."""
         ...
 
 

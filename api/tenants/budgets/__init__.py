@@ -1,0 +1,1 @@
+"""Money per tenant and calendar month, never overspent."""
