@@ -14,6 +14,7 @@ from api.tenants.budgets.redis_budgets import RedisBudgets
 from api.tenants.budgets.reporting import Reporting
 from api.tenants.budgets.shared_state import SharedState
 from api.tenants.budgets.telling import Spans
+from api.tenants.budgets.till import Till
 from api.tenants.budgets.worst_case import WorstCase
 from observability.metrics import Metrics
 from resilience.redis_link import RedisLink
@@ -45,14 +46,5 @@ def redis_budgets(settings: Settings, metrics: Metrics, *, catalogue: Catalogue,
         spans=Spans(hold_s=hold_s, lease_s=_LEASE_S),
         clock=time.monotonic,
     )
-    return RedisBudgets(
-        link=link,
-        state=state,
-        keeper=keeper,
-        sums=sums,
-        worst_case=WorstCase(catalogue=catalogue, prices=prices),
-        prices=prices,
-        months=months,
-        reporting=reporting,
-        hold_s=hold_s,
-    )
+    till = Till(link=link, state=state, keeper=keeper, sums=sums, months=months, reporting=reporting, hold_s=hold_s)
+    return RedisBudgets(till=till, worst_case=WorstCase(catalogue=catalogue, prices=prices), prices=prices)

@@ -10,7 +10,18 @@ from typing import Protocol
 from msgspec import Struct
 
 from api.call import Call, Caller
-from api.tenants.types import Actor, ApiKey, AuditEntry, BudgetStanding, IssuedKey, Lane, Limit, PricePeriod, Tenant, TenantBudget
+from api.tenants.types import (
+    Actor,
+    ApiKey,
+    AuditEntry,
+    BudgetStanding,
+    IssuedKey,
+    Lane,
+    Limit,
+    PricePeriod,
+    Tenant,
+    TenantBudget,
+)
 from serving.catalogue.base import Model, Price
 from serving.types import Held
 

@@ -17,6 +17,8 @@ LEASED_PART = 10
 LEAST_CALLS = 4
 # Asking for another lease for every small change would be one more call for each.
 _SLACK = 2
+# So long leases are given back where a call has been refused because of them.
+_SHORT_S = 10.0
 # The ledger's sum counts as a floor when it is so old: by then all that it sums up has been settled.
 _LEDGER_LAG_S = 5.0
 
@@ -66,6 +68,8 @@ class Account:
     largest: int = 0
     """The most that was asked for a call."""
     wants_telling: bool = False
+    short_until_s: float = 0.0
+    """Until then calls need what is leased."""
     open: dict[str, Hold] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     """Calls that Redis has not been told the cost of: id -> cost."""
@@ -83,8 +87,11 @@ class Account:
     def soft_nano(self) -> int:
         return int(self.budget.amount_nano * self.budget.soft_share)
 
-    def learn(self, spent: int, held: int) -> None:
+    def learn(self, spent: int, held: int, *, is_short: bool, now_s: float) -> None:
         self.spent, self.held = max(spent, self.spent or 0), held
+        if is_short:
+            self.short_until_s = now_s + _SHORT_S
+            self.wants_telling = self.wants_telling or self.free > 0
 
     def learn_ledger(self, spent: int, now_s: float) -> None:
         self.ledger = [*self.ledger[-3:], (now_s, spent)]
@@ -125,7 +132,7 @@ class Account:
 
     def lease_wanted(self, *, share_count: int, now_s: float, idle_s: float) -> int:
         """What this worker should have for a Redis that goes away; 0 for a tenant that has not come for `idle_s`."""
-        if self.spent is None or now_s - self.used_s > idle_s:
+        if self.spent is None or now_s - self.used_s > idle_s or now_s < self.short_until_s:
             return 0
         left = self.budget.amount_nano - self.spent - self.held + self.free
         wanted = max(0, left) // (LEASED_PART * share_count)

@@ -35,7 +35,7 @@ _TROUBLE = (RedisAwayError, RedisRefusedError)
 class Keeper:
     """Belongs to one event loop."""
 
-    def __init__(  # noqa: PLR0913 - by keyword
+    def __init__(
         self,
         *,
         state: SharedState,
@@ -172,7 +172,7 @@ class Keeper:
         self._learn(account, standing)
 
     def _learn(self, account: Account, standing: Standing) -> None:
-        account.learn(standing.spent, standing.held)
+        account.learn(standing.spent, standing.held, is_short=standing.is_short, now_s=self._clock())
         if account.month == self._months.current():
             self._reporting.stands(account, standing)
 
@@ -190,6 +190,8 @@ class Keeper:
         told.confirm(standing)
         if standing.verdict == "told":
             self._learn(account, standing)
+        if account.wants_telling:
+            self._wake.set()
 
     def _due(self) -> Sequence[Account]:
         now_s = self._clock()

@@ -28,6 +28,8 @@ class Standing(NamedTuple):
     leased: int
     crossed: bool
     """The soft threshold, and it is for this one to tell."""
+    is_short: bool
+    """A call was refused a moment ago because of what is leased."""
     lease: int
 
 
@@ -91,8 +93,8 @@ class SharedState:
         held = (value for hold in holds for value in hold)
         return await self._ask(self._tell, tenant, month, self._worker, *told, *held)
 
-    async def read(self, tenant: str, month: str, *, soft: int) -> Standing:
-        return await self._ask(self._read, tenant, month, soft)
+    async def read(self, tenant: str, month: str) -> Standing:
+        return await self._ask(self._read, tenant, month)
 
     @property
     def _run_key(self) -> str:
@@ -100,8 +102,10 @@ class SharedState:
 
     async def _ask(self, script: Script, tenant: str, *arguments: Argument) -> Standing:
         keys = [f"{self._prefix}:{part}:{tenant}" for part in ("state", "holds", "ends")]
-        verdict, spent, held, leased, crossed, lease = await self._link.run(script, [*keys, self._run_key], *arguments)
-        return Standing(verdict.decode(), spent, held, leased, bool(crossed), lease)
+        verdict, spent, held, leased, crossed, short, lease = await self._link.run(
+            script, [*keys, self._run_key], *arguments
+        )
+        return Standing(verdict.decode(), spent, held, leased, bool(crossed), bool(short), lease)
 
 
 def _script(name: str) -> Script:

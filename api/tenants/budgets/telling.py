@@ -39,7 +39,7 @@ class Telling:
         account = self.account
         if standing.verdict != "told":
             return
-        account.learn(standing.spent, standing.held)
+        account.learn(standing.spent, standing.held, is_short=standing.is_short, now_s=self.sent_s)
         account.reported = max(account.reported, self.told.reported)
         account.free += standing.lease - self.told.lease_kept
         account.lease_until_s = self.sent_s + self.spans.lease_s

@@ -2,9 +2,11 @@
 --
 -- KEYS[1]  hash of a tenant: `spent:MONTH`, `held:MONTH` (the sum of its holds), `leased:MONTH` (what of it is leases),
 --          `soft:MONTH` (it has been told that the soft threshold is crossed), `since` (the first month it was counted
---          here), `told:MONTH:WORKER` (what a worker has reported of its own spending)
+--          here), `told:MONTH:WORKER` (what a worker has reported of its own spending), `short:MONTH` (when a call was
+--          refused last because of leases, in ms)
 -- KEYS[2]  hash: id of a hold -> `AMOUNT MONTH`. A worker's lease is a hold too: `lease:MONTH:WORKER`
 -- KEYS[3]  sorted set: id of a hold -> when it ends, in ms
+local SHORT_MS = 10000
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -94,9 +96,10 @@ end
 
 local function standing(verdict, month, soft, lease)
     local spent, held, leased = amount_of('spent:' .. month), amount_of('held:' .. month), amount_of('leased:' .. month)
-    return {verdict, spent, held, leased, crossed(month, soft), lease or 0}
+    local short_ms = now_ms - amount_of('short:' .. month)
+    return {verdict, spent, held, leased, crossed(month, soft), short_ms < SHORT_MS and 1 or 0, lease or 0}
 end
 
 local function nothing(verdict)
-    return {verdict, 0, 0, 0, 0, 0}
+    return {verdict, 0, 0, 0, 0, 0, 0}
 end

@@ -13,7 +13,11 @@ let_go_of_ended()
 if not begin(month, known) then
     return nothing('unknown')
 end
-if amount_of('spent:' .. month) + amount_of('held:' .. month) + amount > budget then
+local missing = amount_of('spent:' .. month) + amount_of('held:' .. month) + amount - budget
+if missing > 0 then
+    if missing <= amount_of('leased:' .. month) then
+        redis.call('HSET', KEYS[1], 'short:' .. month, string.format('%.0f', now_ms))
+    end
     return standing('refused', month, soft)
 end
 hold(id, month, amount, ttl_ms)
