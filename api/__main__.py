@@ -16,11 +16,13 @@ import uvicorn
 from api.cache.slots.words.lexicon import Lexicon
 from api.cache.slots.words.lexicon_file import LexiconError
 from api.catalogue import read_catalogue
+from api.database.at_start import migrate_beside
 from api.draining_server import DrainingServer
 from api.http_protocol import GatewayProtocol
-from api.settings import Settings, SettingsError
+from api.settings import LogFormat, Settings, SettingsError
 from api.websocket_protocol import GatewayWebSocketProtocol
 from api.worker_processes import WorkerProcesses
+from observability.logging import configure_logging
 from rag.rewriting.glossary import GlossaryError, load_glossary
 from serving.catalogue.base import CatalogueError
 
@@ -50,6 +52,10 @@ def main() -> int:
     except OSError as error:
         return _refuse(f"DATA_DIR {settings.embedded.data_dir} cannot be used: {error.strerror}")
     _allow_many_connections()
+    # For what this process says itself: each worker does the same.
+    configure_logging(level=settings.logs.log_level, as_json=settings.logs.log_format is LogFormat.JSON)
+    if settings.tenants.database_migrate:
+        migrate_beside(settings.stores.database_address)
     return _serve(settings)
 
 

@@ -11,9 +11,16 @@ _TIMEOUT_S = 1.0
 _REUSED_FOR_S = 0.5
 
 
+class NotReady(Exception):
+    """A dependency answers and cannot be used; whoever asks is told the message, so it holds no secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """`check` raises when it is away. Without an `essential` one no request can be answered; the others degrade."""
+    """`check` raises NotReady, or anything when it is away.
+
+    Without an `essential` one no request can be answered; the others degrade.
+    """
 
     check: Callable[[], Awaitable[None]]
     essential: bool = False
@@ -73,6 +80,8 @@ async def _state(dependency: Dependency) -> str:
             await dependency.check()
     except TimeoutError:
         return "no answer"
+    except NotReady as error:
+        return str(error)
     except Exception as error:  # noqa: BLE001 - a check may fail in any way, and each is the same news: it is away
         return f"away ({type(error).__name__})"
     return "ok"

@@ -19,13 +19,13 @@ from scripts.embedded.embedding_model import prepare_embedding_model
 from scripts.embedded.engine_environment import prepare_engine
 from scripts.embedded.gateways import gateway_addresses
 from scripts.embedded.lifecycle import StackError
-from scripts.embedded.plan import build_stages
-from scripts.embedded.probes import first_not_ready
+from scripts.embedded.plan import build_stages, database_address
+from scripts.embedded.probes import first_not_ready, missing_schema
 from scripts.embedded.processes import ProcessIdentity
 from scripts.embedded.ray_server import serve_logs
 from scripts.embedded.report import StartProgress, changed_settings, status_table, welcome
 from scripts.embedded.service import ServiceError
-from scripts.embedded.stack_ports import PortTakenError, choose_ports
+from scripts.embedded.stack_ports import Ports, PortTakenError, choose_ports
 from scripts.embedded.stack_settings import StackSettings, load_stack_settings, resolve_data_dir
 from scripts.embedded.state import Phase, StackState
 from scripts.embedded.supervisor import Supervisor
@@ -127,7 +127,6 @@ def supervise(options: argparse.Namespace) -> int:
     ports = choose_ports(stack)
     stages = build_stages(stack, ports)
     services = [service for stage in stages for service in stage]
-    gateways = [(gateway.host, gateway.port) for gateway in gateway_addresses(stack.settings, ports)]
     supervisor = Supervisor(
         stages,
         state=StackState(
@@ -140,11 +139,19 @@ def supervise(options: argparse.Namespace) -> int:
             stop_timeout_s=sum(service.stop_timeout_s for service in services),
         ),
         data_dir=stack.data_dir,
-        not_ready_reason=partial(first_not_ready, gateways),
+        not_ready_reason=partial(_not_ready_reason, stack, ports),
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stop())
     return 0 if supervisor.run() else 1
+
+
+def _not_ready_reason(stack: StackSettings, ports: Ports) -> str:
+    """Of the first gateway that is not ready, or of a database that one of them has still to migrate."""
+    gateways = [(gateway.host, gateway.port) for gateway in gateway_addresses(stack.settings, ports)]
+    if (reason := first_not_ready(gateways)) or not stack.settings.tenants.database_migrate:
+        return reason
+    return missing_schema(database_address(stack, ports))
 
 
 def _load(options: argparse.Namespace) -> StackSettings:

@@ -201,7 +201,7 @@ def schema_template(database_url: str) -> str:
         connection.execute(f"CREATE DATABASE {name}")
     with psycopg.connect(beside(database_url, name), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION vector")
-        lay_schema(connection)
+    lay_schema(beside(database_url, name))
     return name
 
 

@@ -25,9 +25,9 @@ def beside(database_url: str, name: str) -> str:
     return urlsplit(database_url)._replace(path=f"/{name}").geturl()
 
 
-def lay_schema(connection: psycopg.Connection) -> None:
+def lay_schema(database_url: str) -> None:
     """The newest schema into a database that has none."""
-    with connection.transaction():
+    with psycopg.connect(database_url) as connection:
         connection.execute(_MARK)
         for revision in REVISIONS:
             (file,) = SQL_FOLDER.glob(f"{revision}_*.up.sql")
@@ -44,7 +44,8 @@ def database_copy(database_url: str, template: str | None = None) -> Iterator[st
     )
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(copied)
-        try:
-            yield beside(database_url, name)
-        finally:
+    try:
+        yield beside(database_url, name)
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

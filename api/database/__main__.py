@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from api.database.migration import BASE, Database, MigrationError, Patience, history, sql
@@ -141,12 +142,15 @@ def _revision(*names: str) -> Callable[[str], str]:
 
 def _end(reason: str) -> None:
     """At once: a Postgres that does not answer would not let go. It rolls back what was not committed."""
-    say(f"{PROG}: {reason}", stream=sys.stderr)
+    with suppress(OSError):  # who listened may be gone
+        os.write(sys.stderr.fileno(), f"{PROG}: {reason}\n".encode())
     os._exit(EXIT_FAILED)
 
 
 def _end_with_standard_input() -> None:
-    sys.stdin.buffer.read()
+    # Past `sys.stdin`, whose lock the end of the interpreter would want while this waits.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     _end("the gateway has ended")
 
 

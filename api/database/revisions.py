@@ -8,11 +8,13 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
+import psycopg
+
 SQL_FOLDER = Path(__file__).with_name("sql")
 REVISIONS = tuple(sorted(file.name.partition("_")[0] for file in SQL_FOLDER.glob("*.up.sql")))
 HEAD = REVISIONS[-1]
 READ_REVISION = "SELECT version_num FROM alembic_version"
-"""No row, or psycopg's UndefinedTable: there is no schema yet."""
+"""No row, or psycopg's UndefinedTable: there is no schema."""
 
 
 class SchemaState(StrEnum):
@@ -21,6 +23,16 @@ class SchemaState(StrEnum):
     """Or not there at all: an upgrade makes it current."""
     UNKNOWN = "unknown"
     """Of a newer version of the platform, or of something else."""
+
+
+async def read_revision(connection: psycopg.AsyncConnection) -> str | None:
+    """None: there is no schema. In autocommit mode. Raises psycopg.Error."""
+    try:
+        found = await connection.execute(READ_REVISION)
+    except psycopg.errors.UndefinedTable:
+        return None
+    row = await found.fetchone()
+    return None if row is None else str(row[0])
 
 
 def state_of(revision: str | None) -> SchemaState:

@@ -1,4 +1,4 @@
-"""The table of usage rows: made where it is missing, refused where it does not fit."""
+"""The table of usage rows, which migrations make; refused where it does not fit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from api.database.revisions import HEAD, REVISIONS, SQL_FOLDER
 from api.postgres_connection import BoundedConnection
 from api.tenants.base import UsageRow
 
-# Until the gateway migrates when it starts.
-_MARK = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
-# Any number of workers create the tables at once; Postgres lets one at a time through this lock.
-_SCHEMA_LOCK = 0x6C656467
 _ADD_MONTHS = """
     SELECT add_usage_month(month::date) FROM
     (SELECT DISTINCT date_trunc('month', occurred_at AT TIME ZONE 'UTC') AS month
@@ -68,7 +63,7 @@ class LedgerTable:
             return
         connection = await BoundedConnection.open(self._database_url, timeout_s=self._timeout_s)
         try:
-            await connection.run(_prepare(connection.psycopg), timeout_s=self._timeout_s)
+            await connection.run(_check(connection.psycopg), timeout_s=self._timeout_s)
         except BaseException:
             await connection.close()
             raise
@@ -98,15 +93,7 @@ async def _write(connection: psycopg.AsyncConnection, encoded: str) -> None:
         await connection.execute(_INSERT, (encoded,))
 
 
-async def _prepare(connection: psycopg.AsyncConnection) -> None:
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        found = await connection.execute("SELECT to_regclass('usage_ledger') IS NULL")
-        if await found.fetchone() == (True,):
-            await connection.execute(_MARK)
-            for revision in REVISIONS:
-                await connection.execute(next(SQL_FOLDER.glob(f"{revision}_*.up.sql")).read_bytes())
-            await connection.execute("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
+async def _check(connection: psycopg.AsyncConnection) -> None:
     found = await connection.execute(_READ_COLUMNS)
     columns: dict[str, bool] = dict(await found.fetchall())
     missing = [name for name in _COLUMNS if name not in columns]

@@ -24,6 +24,12 @@ def build_stages(stack: StackSettings, ports: Ports) -> list[list[Service]]:
     return [[replace(service, working_directory=stack.root) for service in stage] for stage in (stores, servers)]
 
 
+def database_address(stack: StackSettings, ports: Ports) -> str:
+    """The one of settings, or the one that `make up` starts; with its password."""
+    own = stack.settings.stores.database_url.get_secret_value()
+    return own or postgres_url(directory=stack.data_dir / "postgres", port=ports.postgres)
+
+
 def _stores(stack: StackSettings, ports: Ports) -> tuple[list[Service], dict[str, str]]:
     """Those that settings do not name one's own for, and where they are."""
     services: list[Service] = []
@@ -33,7 +39,7 @@ def _stores(stack: StackSettings, ports: Ports) -> tuple[list[Service], dict[str
         directory = stack.data_dir / "postgres"
         log_file = stack.log_dir / "postgres.log"
         services.append(postgres_service(directory=directory, port=ports.postgres, log_file=log_file))
-        addresses["DATABASE_URL"] = postgres_url(directory=directory, port=ports.postgres)
+        addresses["DATABASE_URL"] = database_address(stack, ports)
     if not settings.redis_url:
         directory = stack.data_dir / "redis"
         log_file = stack.log_dir / "redis.log"

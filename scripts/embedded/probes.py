@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import psycopg
 
+from api.database.revisions import READ_REVISION, SchemaState, not_current_reason, state_of
+
 _TIMEOUT_S = 1.0
 
 
@@ -61,6 +63,19 @@ def answers_redis(*, port: int, password: str) -> bool:
     except OSError:
         return False
     return answer == b"+OK\r\n+PONG\r\n"
+
+
+def missing_schema(url: str) -> str:
+    """What is wrong with the database's schema as long as a gateway is going to put it right; else empty."""
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=2) as connection:
+            row = connection.execute(READ_REVISION).fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    except psycopg.Error:
+        return ""  # it is away: gateways serve without it
+    revision = None if row is None else str(row[0])
+    return not_current_reason(revision) if state_of(revision) is SchemaState.OLDER else ""
 
 
 def answers_postgres(url: str) -> bool:

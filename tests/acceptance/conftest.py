@@ -9,10 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
-import psycopg
 import pytest
 
 from api.settings import setting_names
@@ -23,6 +21,7 @@ from scripts.embedded.service import Service, ServiceProcess
 from scripts.embedded.stack_ports import Ports, read_ports
 from scripts.embedded.state import StackState
 from tests.conftest import RedisContainer, RedisServer
+from tests.schema import database_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -191,14 +190,10 @@ def redis_server(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def database_url(database_url: str) -> str:
-    """A database of their own: integration tests drop tables that gateways here write to."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE acceptance")
-    own = urlsplit(database_url)._replace(path="/acceptance").geturl()
-    with psycopg.connect(own, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION vector")
-    return own
+def database_url(database_url: str, schema_template: str) -> Iterator[str]:
+    """A database of their own with the platform's schema, so that no gateway has to migrate it first."""
+    with database_copy(database_url, schema_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -136,6 +136,7 @@ CREATE INDEX usage_ledger_time ON usage_ledger (occurred_at);
 
 -- Makes room for the rows of that month (UTC); does nothing where there is. Neither waits for those who read and write
 -- rows nor holds them up: unlike one that is made as a partition, a table that becomes one locks the ledger for nobody.
+-- In a transaction it comes before the rows, or two that wait for each other's sums of the day may never end.
 CREATE FUNCTION add_usage_month(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     first   timestamp := date_trunc('month', month::timestamp);  -- as a date it would pass through the session's time zone

@@ -30,6 +30,7 @@ from tests.acceptance.gateway.library import (
     long_text,
 )
 from tests.acceptance.gateway.processes import KEY, GatewayFactory, eventually
+from tests.schema import lay_schema
 
 LONG = long_text(300)
 
@@ -77,6 +78,7 @@ def platform(
     postgres = ServiceProcess(service=service)
     postgres.start_ready()
     url = postgres_url(directory=directory, port=port)
+    lay_schema(url)
     gateway = gateways.start(
         DATABASE_URL=url,
         EMBEDDER_MODEL_DIR=str(minilm_dir),

@@ -25,6 +25,7 @@ from tests.acceptance.gateway.grounded_answers import (
     Reader,
 )
 from tests.acceptance.gateway.processes import KEY, Engine, Gateway, GatewayFactory, eventually
+from tests.schema import lay_schema
 
 # What a look-up in a Postgres that does not answer may take, and some more for a loaded machine.
 _QUICK_S = 5.0
@@ -71,6 +72,7 @@ def shared_stage(
     postgres.start_ready()
     engine.process.start_ready()
     database_url = postgres_url(directory=directory, port=port)
+    lay_schema(database_url)
     gateway = gateways.start(
         WORKERS=1,
         DATABASE_URL=database_url,

@@ -19,6 +19,7 @@ from scripts.embedded.service import ServiceProcess
 from tests.acceptance.gateway.ledger_rows import LedgerRows
 from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION
+from tests.schema import lay_schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ def platform(gateways: GatewayFactory, tmp_path_factory: pytest.TempPathFactory)
     for process in processes:
         process.start_ready()
     database_url = postgres_url(directory=postgres_dir, port=postgres_port)
+    lay_schema(database_url)
     gateway = gateways.start(
         REDIS_URL=redis_url(directory=redis_dir, port=redis_port),
         DATABASE_URL=database_url,

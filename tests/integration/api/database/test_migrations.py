@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import psycopg
 import pytest
 
+from api.database.__main__ import main
 from api.database.migration import history
 from api.database.revisions import HEAD, REVISIONS
 from tests.integration.api.database.platform_database import PlatformDatabase
@@ -44,26 +42,42 @@ def test_forward_and_back_and_forward_again(empty: PlatformDatabase) -> None:
     assert empty.query(_TENANTS) == []
 
 
-def test_tests_have_the_schema_that_the_command_makes(
-    empty: PlatformDatabase, migrated_database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tests_have_the_schema_that_the_command_makes(empty: PlatformDatabase, of_tests: PlatformDatabase) -> None:
     empty.ask("upgrade")
-    of_tests = PlatformDatabase(migrated_database_url, capsys)
     assert of_tests.schema() == empty.schema()
     assert of_tests.query("SELECT * FROM alembic_version") == empty.query("SELECT * FROM alembic_version")
 
 
-async def test_writers_that_find_no_partition_at_once_make_one(migrated_database_url: str) -> None:
-    connections = [await psycopg.AsyncConnection.connect(migrated_database_url) for _ in range(4)]
-    try:
-        for connection in connections:  # each has seen that it is not there, and remembers
-            await connection.execute("SELECT to_regclass('usage_ledger_2027_03')")
-        await asyncio.gather(*(_add_month(connection, "2027-03-14") for connection in connections))
-    finally:
-        for connection in connections:
-            await connection.close()
+def test_the_sql_that_is_printed_does_the_same(empty: PlatformDatabase, of_tests: PlatformDatabase) -> None:
+    empty.query(empty.ask("sql"))
+    assert empty.ask("current").startswith(f"{HEAD} (current")
+    assert empty.schema() == of_tests.schema()
+    empty.query(empty.ask("sql", "base", "--from", "head"))
+    assert empty.ask("current").startswith("none")
+    empty.ask("upgrade")
 
 
-async def _add_month(connection: psycopg.AsyncConnection, day: str) -> None:
-    await connection.execute("SELECT add_usage_month(%s)", (day,))
-    await connection.commit()
+def test_history_names_each_schema(empty: PlatformDatabase) -> None:
+    assert empty.ask("history").splitlines()[0] == "0001 Tenants and ledger (head)"
+
+
+@pytest.mark.parametrize("arguments", [["upgrade", "0000"], ["downgrade", "-1", "--yes"], ["sql", "--from", "newest"]])
+def test_a_revision_that_nobody_knows_is_refused(empty: PlatformDatabase, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert empty.ask("current").startswith("none")
+
+
+def test_a_newer_schema_is_left_as_it_is(of_tests: PlatformDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", of_tests.url)
+    of_tests.query("UPDATE alembic_version SET version_num = '9999'")
+    before = of_tests.schema()
+    for arguments in (["upgrade"], ["downgrade", "base", "--yes"]):
+        said = of_tests.ask(*arguments, status=1)
+        assert said == (
+            f"database: the database has schema 9999, which this version does not know (it knows up to {HEAD}): "
+            "it is left as it is\n"
+        )
+    assert of_tests.schema() == before
+    assert of_tests.ask("current") == f"9999 (unknown; this version has {HEAD})\n"

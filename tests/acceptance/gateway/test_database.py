@@ -1,0 +1,63 @@
+"""A gateway and a database that has no schema yet, or one that the gateway does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from api.database.revisions import HEAD
+from tests.acceptance.gateway.ledger_rows import LedgerRows
+from tests.acceptance.gateway.processes import Gateway, GatewayFactory, eventually
+from tests.acceptance.gateway.raw_http import CHAT, QUESTION
+from tests.schema import database_copy, lay_schema
+
+_LEAN = {"WORKERS": 2, "RAG_ENABLED": "false"}
+
+
+@pytest.fixture
+def empty_database_url(database_url: str) -> Iterator[str]:
+    with database_copy(database_url) as url:
+        yield url
+
+
+def postgres_of(gateway: Gateway) -> str:
+    state: str = gateway.readiness().json()["dependencies"]["postgres"]
+    return state
+
+
+def answers(gateway: Gateway, request_id: str) -> None:
+    with gateway.client() as client:
+        assert client.post(CHAT, json=QUESTION, headers={"X-Request-Id": request_id}).status_code == 200
+
+
+def test_a_gateway_makes_the_schema_where_there_is_none(
+    gateways: GatewayFactory, empty_database_url: str, request_id: str
+) -> None:
+    gateway = gateways.start(DATABASE_URL=empty_database_url, **_LEAN)
+    eventually(lambda: postgres_of(gateway), until=lambda state: state == "ok", within_s=30)
+    answers(gateway, request_id)
+    assert LedgerRows(empty_database_url).one(request_id)["outcome"] == "ok"
+    gateways.stop(gateway)
+    (said,) = [line for line in gateway.log().splitlines() if "the database was migrated" in line]
+    assert '"from":"nothing"' in said
+    assert f'"to":"{HEAD}"' in said
+
+
+def test_with_migrations_off_a_gateway_waits_for_who_does_them_and_tells_what_is_missing(
+    gateways: GatewayFactory, empty_database_url: str, request_id: str
+) -> None:
+    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", **_LEAN)
+    assert gateway.readiness().status_code == 200
+    assert postgres_of(gateway) == f"the database has no schema yet, {HEAD} is needed"
+    answers(gateway, request_id)
+    lay_schema(empty_database_url)
+    eventually(lambda: postgres_of(gateway), until=lambda state: state == "ok")
+    assert LedgerRows(empty_database_url).one(request_id)["outcome"] == "ok"
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    unknown = f"the database has schema 9999, which this version does not know (it knows up to {HEAD})"
+    eventually(lambda: postgres_of(gateway), until=lambda state: state == unknown)
+    gateways.stop(gateway)
+    assert "Traceback" not in gateway.log()
