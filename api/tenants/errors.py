@@ -6,7 +6,8 @@ DirectoryError
 ├── NoSuchKey
 ├── TenantExists
 ├── TenantDisabled
-├── KeyEnded                it is revoked or expired
+├── KeyEnded                it is revoked, expired or replaced
+├── InvalidValue            what no tenant, key, limit, budget or price can have
 ├── PriceGap                time without a price between two periods
 └── PriceOverlap            two prices at one time
 """
@@ -43,6 +44,10 @@ class TenantDisabled(DirectoryError):
 
 
 class KeyEnded(DirectoryError):
+    pass
+
+
+class InvalidValue(DirectoryError):
     pass
 
 
