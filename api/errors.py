@@ -11,7 +11,8 @@ ApiError
 │   ├── UnknownModel 404                                     │   ├── CorpusAway 503
 │   ├── UnknownTenant 404                                    │   ├── EmbedderAway 503
 │   ├── NotFound 404                                         │   ├── DirectoryUnavailable 503
-│   ├── Conflict 409                                         │   ├── SessionsAway 503
+│   ├── Conflict 409                                         │   ├── KeysAway 503
+│   │                                                        │   ├── SessionsAway 503
 │   │                                                        │   └── UsageUnavailable 503
 │   │                                                        └── UpstreamTimedOut 504
 │   ├── MethodNotAllowed 405
@@ -234,6 +235,10 @@ class DirectoryUnavailable(Overloaded):
 
 class UsageUnavailable(Overloaded):
     code = "usage_unavailable"
+
+
+class KeysAway(Overloaded):
+    code = "keys_unavailable"
 
 
 class UpstreamTimedOut(ApiError):

@@ -23,7 +23,7 @@ _CACHE_S = (0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.01, 0.025, 0.05
 _PASSAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-_GaugeMode = Literal["livesum", "livemax", "livemostrecent"]
+_GaugeMode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
 
 
 class Metrics:
@@ -57,12 +57,23 @@ class Metrics:
         self.ledger_pending = self._gauge("gateway_ledger_pending_rows", about)
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
+        self._add_directory()
         self._add_limits()
         self._add_queue()
         self._add_budgets()
         self._add_cache()
         self._add_sessions()
         self._add_rag()
+
+    def _add_directory(self) -> None:
+        about = (
+            "Seconds for which the worker that is worst off has not heard of changes of tenants and keys; 0: it does."
+        )
+        self.directory_age_s = self._gauge("gateway_directory_age_seconds", about, mode="livemax")
+        about = "The change of tenants and keys up to which every worker knows them."
+        self.directory_version = self._gauge("gateway_directory_version", about, mode="livemin")
+        about = "API keys that a worker knows, besides those in the settings."
+        self.directory_keys = self._gauge("gateway_directory_keys", about, mode="livemax")
 
     def _add_limits(self) -> None:
         self.rate_limited = self._counter(
@@ -190,7 +201,7 @@ class Metrics:
         *,
         mode: _GaugeMode = "livesum",
     ) -> Gauge:
-        """The sum over the workers that live, what the highest of them says where all say the same, or the latest."""
+        """The sum over the workers that live, what the highest or the lowest of them says, or the latest."""
         return Gauge(name, about, labels, registry=self._registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:

@@ -21,7 +21,7 @@ LABELS = {
     + "; of the corpus API `rag/` and `documents`, `collections` or `query`",
     "model": f"a name in the catalogue; `{WILDCARD_LABEL}`: any model that is passed on to an upstream; "
     f"`{NOT_KNOWN}`: refused before the model was known, or one has no part in it",
-    "tenant": f"a tenant of `API_KEYS`; `{NOT_KNOWN}`: without a valid key",
+    "tenant": f"a tenant of `API_KEYS` or of the directory; `{NOT_KNOWN}`: without a valid key",
     "outcome": "`ok`; of requests also the code of the error's class in `api/errors.py`, `invalid_request_error`, "
     "`rejected_by_engine`, `cancelled` (by the client) and `shutdown`; of attempts also a class in "
     "`serving/errors.py`; of answers that came to the cache `stored`, `purged`, `expired`, `too_large`, `no_room`, "
@@ -53,8 +53,9 @@ _HEADER = """\
 
 Each worker process counts in files of its own, and whichever worker is asked adds the files of all up: the numbers are
 those of the whole gateway. Counters and histograms keep what a worker that died had counted; gauges are the sum over
-the workers that live, save for `gateway_cache_demoted_classes`, of which all say the same. All start at zero with the
-gateway. Several gateways are several targets: add them up in queries.
+the workers that live, save for `gateway_cache_demoted_classes`, of which all say the same, and `gateway_directory_*`,
+which are those of the worker that is worst off. All start at zero with the gateway. Several gateways are several
+targets: add them up in queries.
 
 Engines have metrics of their own; those of MockLLM have vLLM's names: [mock-llm.md](mock-llm.md).
 

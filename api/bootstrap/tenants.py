@@ -8,16 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from api.bootstrap.budgets import redis_budgets
+from api.bootstrap.directory import DirectoryServices, directory_services
 from api.routes.admin_parts import AdminParts
 from api.settings import Settings
-from api.tenants.base import Keys, Prices
+from api.tenants.base import Directory, Keys, Prices
 from api.tenants.budgets.redis_budgets import RedisBudgets
-from api.tenants.keys import SettingsKeys
 from api.tenants.ledger import PostgresLedger
 from api.tenants.ledger_spool import Spool
-from api.tenants.off import CataloguePrices
 from observability.metrics import Metrics
-from resilience.limiter.base import Quota
 from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
 from serving.catalogue.base import Catalogue
 
@@ -26,18 +24,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class TenantServices:
-    keys: Keys
+    directory_services: DirectoryServices
     limiter: SwitchingLimiter
-    prices: Prices
     budgets: RedisBudgets
     ledger: PostgresLedger
     admin: AdminParts | None = None
+
+    @property
+    def keys(self) -> Keys:
+        return self.directory_services.keys
+
+    @property
+    def prices(self) -> Prices:
+        return self.directory_services.prices
+
+    @property
+    def directory(self) -> Directory:
+        return self.directory_services.directory
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as held:
             await self.ledger.start()
             held.push_async_callback(self.ledger.aclose)
+            await held.enter_async_context(self.directory_services.running())
             await self.limiter.start()
             held.push_async_callback(self.limiter.aclose)
             held.push_async_callback(self.budgets.aclose)
@@ -46,19 +56,13 @@ class TenantServices:
 
 
 def tenant_services(settings: Settings, metrics: Metrics, catalogue: Catalogue) -> TenantServices:
-    prices = CataloguePrices()
+    directory = directory_services(settings, metrics)
     return TenantServices(
-        keys=_keys(settings),
+        directory_services=directory,
         limiter=_limiter(settings, metrics),
-        prices=prices,
-        budgets=redis_budgets(settings, metrics, catalogue=catalogue, prices=prices),
+        budgets=redis_budgets(settings, metrics, catalogue=catalogue, prices=directory.prices),
         ledger=_ledger(settings, metrics),
     )
-
-
-def _keys(settings: Settings) -> SettingsKeys:
-    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
-    return SettingsKeys(settings.keys.tenants_by_key(), quota=quota)
 
 
 def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:

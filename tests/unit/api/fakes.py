@@ -15,7 +15,6 @@ from api.call import Call, Caller
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
 from api.tenants.base import UsageRow
-from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, Limited, LimiterState, Quota, Reservation, Window
 from serving.base import Backend
@@ -23,6 +22,7 @@ from serving.catalogue.base import Catalogue, Model, ModelKind, Price, Upstream
 from serving.errors import BackendError
 from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
 from tests.unit.api.held_mark import Mark
+from tests.unit.api.known_keys import keys_of
 
 QUOTA = Quota(requests_per_min=100, tokens_per_min=10_000)
 KEY = "key-1"
@@ -164,7 +164,7 @@ class StoppingKeys:
 
     async def authenticate(self, token: str | None) -> Caller:
         await self.journal.reach("authenticate")
-        return await SettingsKeys(self.known, quota=QUOTA).authenticate(token)
+        return await keys_of(self.known, quota=QUOTA).authenticate(token)
 
 
 @dataclass
@@ -258,6 +258,6 @@ def call(body: Json | bytes = CHAT, *, endpoint: Endpoint = Endpoint.CHAT, journ
 async def read_call(body: Json | bytes = CHAT, *, offered: Catalogue, endpoint: Endpoint = Endpoint.CHAT) -> Call:
     """A call that has passed authentication and reading."""
     entered = call(body, endpoint=endpoint)
-    entered.caller = await SettingsKeys({KEY: "finsight"}, quota=QUOTA).authenticate(KEY)
+    entered.caller = await keys_of({KEY: "finsight"}, quota=QUOTA).authenticate(KEY)
     await Reader(offered).read(entered)
     return entered

@@ -11,6 +11,8 @@ import pytest
 from api.app import create_app
 from api.bootstrap import build
 from api.settings import Settings, setting_names
+from resilience.limiter.base import Quota
+from tests.unit.api.known_keys import keys_of
 from tests.unit.api.memory_corpus import MemoryCorpus
 
 KEY, OTHER_KEY = "key-a", "key-b"
@@ -32,7 +34,10 @@ def application(corpus: MemoryCorpus | None, monkeypatch: pytest.MonkeyPatch, **
     settings = Settings.load(None)
     services = build(settings)
     parts = replace(services.corpus_services, corpus=None if corpus is None else corpus.corpus())
-    return create_app(settings, replace(services, corpus_services=parts))
+    # Nothing is started here, and a directory that nobody follows knows nobody's keys.
+    quota = Quota(settings.limits.rate_limit_rpm, settings.limits.rate_limit_tpm)
+    pipeline = replace(services.pipeline, keys=keys_of(settings.keys.tenants_by_key(), quota=quota))
+    return create_app(settings, replace(services, corpus_services=parts, pipeline=pipeline))
 
 
 def client_of(app: Any, key: str = KEY) -> httpx.AsyncClient:

@@ -16,10 +16,10 @@ from api.routes.admin_parts import AdminParts
 from api.routes.models import ModelListing, models_router
 from api.routes.sessions import sessions_router
 from api.stages.admit import Admission
-from api.tenants.keys import SettingsKeys
 from observability.metrics import Metrics
 from serving.types import Endpoint
 from tests.unit.api.fakes import KEY, QUOTA, MemoryLimiter, catalogue, model
+from tests.unit.api.known_keys import keys_of
 from tests.unit.api.memory_directory import MemoryDirectory
 from tests.unit.api.memory_usage import MemoryUsage
 from tests.unit.api.recording_admin import RecordingAdmin
@@ -31,7 +31,7 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
     app = FastAPI()
-    keys = SettingsKeys({KEY: "finsight"}, quota=QUOTA)
+    keys = keys_of({KEY: "finsight"}, quota=QUOTA)
     app.include_router(models_router(ModelListing(catalogue(model("fast")), forwarding=[]), keys))
     app.include_router(admin_cache_router(RecordingAdmin(), Metrics()))
     admission = Admission(limiter=MemoryLimiter(), metrics=Metrics(), max_in_flight=1)

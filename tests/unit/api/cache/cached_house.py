@@ -29,7 +29,6 @@ from api.sessions.off import MemoryOff
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
-from api.tenants.keys import SettingsKeys
 from api.tenants.off import BudgetsOff, CataloguePrices
 from observability.metrics import Metrics
 from serving.catalogue.base import ModelKind
@@ -37,6 +36,7 @@ from serving.errors import BackendError
 from serving.types import Endpoint, EngineRequest, Held, Json, Reply, StreamReply, Usage, WholeReply
 from tests.unit.api.cache.fakes import Clock, MemoryIndex, MemoryStore, OneNumberEmbedder
 from tests.unit.api.fakes import QUOTA, MemoryLedger, MemoryLimiter, call, catalogue, model, router
+from tests.unit.api.known_keys import keys_of
 
 PARSER = SlotParser(Lexicon.load(None))
 KEYS = {"key-1": "finsight", "key-2": "finsight", "key-3": "other"}
@@ -150,7 +150,7 @@ class CachedHouse:
         offered = catalogue(model("fast", fallbacks=("slow",)), model("slow"), model("*"), embedding)
         others = [EchoEngine("*-1"), EchoEngine("some-embedding-1")]
         self.pipeline = Pipeline(
-            keys=SettingsKeys(KEYS, quota=QUOTA),
+            keys=keys_of(KEYS, quota=QUOTA),
             reader=Reader(offered),
             admission=self.admission,
             accounting=Accounting(ledger=self.ledger, prices=CataloguePrices(), metrics=self.metrics),

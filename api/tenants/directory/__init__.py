@@ -1,0 +1,1 @@
+"""Tenants, keys, limits, budgets and prices: in Postgres for those who change them, in memory for those who ask."""

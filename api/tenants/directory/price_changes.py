@@ -1,0 +1,67 @@
+"""Prices in Postgres."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import msgspec
+from psycopg.sql import SQL
+
+from api.tenants.directory import checked
+from api.tenants.directory.changes import AuditLine, Change
+from api.tenants.directory.price_periods import placed
+from api.tenants.errors import InvalidValue
+from api.tenants.types import PricePeriod
+
+_COLUMNS = SQL("model, prefill_usd, decode_usd, cached_usd, valid_from, valid_until")
+_ADD = SQL("""
+INSERT INTO prices ({}, version)
+VALUES (%(model)s, %(prefill_usd)s, %(decode_usd)s, %(cached_usd)s, %(valid_from)s, %(valid_until)s, %(version)s)
+RETURNING {}
+""").format(_COLUMNS, _COLUMNS)
+
+
+async def periods(change: Change, *, model: str | None) -> list[PricePeriod]:
+    rows = await change.rows(
+        SQL(
+            "SELECT {} FROM prices WHERE %(model)s::text IS NULL OR model = %(model)s ORDER BY model, valid_from"
+        ).format(_COLUMNS),
+        {"model": model},
+    )
+    return [PricePeriod(**row) for row in rows]
+
+
+async def set_price(change: Change, *, price: PricePeriod) -> PricePeriod:
+    """Raises PriceGap, PriceOverlap and InvalidValue."""
+    placement = placed(_checked(price), await periods(change, model=price.model))
+    new, closed = placement.period, placement.closed
+    if closed is not None:
+        await change.rows(
+            "UPDATE prices SET valid_until = %(valid_until)s, version = %(version)s "
+            "WHERE model = %(model)s AND valid_from = %(valid_from)s",
+            {"model": new.model, "valid_from": closed.valid_from, "valid_until": new.valid_from},
+        )
+    row = await change.the_row(_ADD, asdict(new))
+    stored = PricePeriod(**row)
+    change.line = AuditLine(
+        action="price.set",
+        subject=new.model,
+        before=None if closed is None else msgspec.to_builtins(closed),
+        after=msgspec.to_builtins(stored),
+    )
+    return stored
+
+
+def _checked(price: PricePeriod) -> PricePeriod:
+    valid_from = checked.moment(price.valid_from, param="valid_from")
+    valid_until = None if price.valid_until is None else checked.moment(price.valid_until, param="valid_until")
+    if valid_until is not None and valid_until <= valid_from:
+        raise InvalidValue("valid_until must be later than valid_from.", param="valid_until")
+    return PricePeriod(
+        model=checked.name(price.model, param="model"),
+        prefill_usd=checked.price_usd(price.prefill_usd, param="prefill_usd"),
+        decode_usd=checked.price_usd(price.decode_usd, param="decode_usd"),
+        cached_usd=checked.price_usd(price.cached_usd, param="cached_usd"),
+        valid_from=valid_from,
+        valid_until=valid_until,
+    )
