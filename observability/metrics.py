@@ -94,6 +94,8 @@ class Metrics:
             "in time), timed_out (it did not)."
         )
         self.queue_refusals = self._counter("gateway_queue_refusals", about, ("lane", "reason"))
+        about = "Workers that tell each other what tenants were served, and share the engines' turns accordingly."
+        self.queue_shared = self._gauge("gateway_queue_shared", about)
         about = "Turns at engines that requests have."
         self.engine_turns = self._gauge("gateway_engine_turns", about, ("engines",))
         about = "How many they may have at a time, by what the engines are found to do well."

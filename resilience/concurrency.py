@@ -16,14 +16,15 @@ Envoy's adaptive concurrency filter do, with four differences that engines for l
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 FLOOR = 4
 # Answers of a window, at least and at most; half of what is allowed in between.
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 4, 32
-# How often the least that such an answer takes it may take, and seconds on top.
-_TOLERANCE, _SLACK_S = 2.0, 0.05
+# How many times the least that such an answer takes it may take, to its beginning or as a whole, and seconds on top.
+# With each request in its batch an engine takes longer for a token, and does more of them all the same.
+_TOLERANCE_OF_BEGINNING, _TOLERANCE_OF_WHOLE, _SLACK_S = 2.0, 1.5, 0.05
 # Of what is allowed, how much an answer may take if there are to be more.
 _EASY = 0.75
 _STRONGEST_DECREASE, _WEAKEST_DECREASE = 0.5, 0.95
@@ -34,19 +35,32 @@ _LEARNING = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one answer took. `size` stands for requests of about the same, `units` is what its time is divided by."""
+    """What one answer took. `size` stands for requests of about the same."""
 
-    size: Hashable
+    size: str
     seconds: float
-    units: int = 1
+    tokens: int | None = None
+    """Of a whole answer; None: `seconds` are those to the first output of a stream."""
+
+    @property
+    def units(self) -> int:
+        return self.tokens or 1
+
+    def ratio(self, least_s: float) -> float:
+        """To what it may take. `least_s`: that an answer of its size has taken, for each token of a whole one."""
+        tolerance = _TOLERANCE_OF_BEGINNING if self.tokens is None else _TOLERANCE_OF_WHOLE
+        return self.seconds / (tolerance * least_s * self.units + _SLACK_S)
 
 
 class AdaptiveLimit:
     def __init__(self, *, initial: int, ceiling: int) -> None:
         self._floor = min(FLOOR, ceiling)
-        self._ceiling = ceiling
+        self.ceiling = ceiling
         self._limit = float(min(max(initial, self._floor), ceiling))
-        self._least_s: dict[Hashable, float] = {}
+        self._least_s: dict[str, float] = {}
+        self._measured: set[str] = set()
+        self.others_are_busy = False
+        """Whether other workers have many requests at the same engine: what it takes now says little of its least."""
         self._ratios: list[float] = []
         self._was_reason = False
         self._most_at_once = 0
@@ -62,23 +76,33 @@ class AdaptiveLimit:
 
     def answered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
         """`sent_s`: when the engine was asked. `at_once`: how many requests it had meanwhile, this one included."""
-        least_s = self._learnt(answer, alone=at_once <= self._floor)
+        least_s = self._learnt(answer, alone=at_once <= self._floor and not self.others_are_busy)
         if sent_s >= self._decreased_s:  # what was sent before has waited behind what is no longer allowed
-            self._judge(answer.seconds / _allowed_s(least_s * answer.units), at_once, now_s)
+            self._judge(answer.ratio(least_s), at_once, now_s)
 
     def unanswered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
         """Given up after so long. It tells something only where an answer was due."""
         least_s = self._least_s.get(answer.size)
         if least_s is None or sent_s < self._decreased_s:
             return
-        ratio = answer.seconds / _allowed_s(least_s * answer.units)
-        if ratio > 1:
+        if (ratio := answer.ratio(least_s)) > 1:
             self._judge(ratio, at_once, now_s)
 
     def refused(self, *, sent_s: float, at_once: int, now_s: float) -> None:
         """The engine said that it has too much to do."""
         if sent_s >= self._decreased_s:
             self._decrease(_AFTER_REFUSAL, at_once, now_s)
+
+    def measured(self) -> dict[str, float]:
+        """What answers of each size take at least, of those sizes that came since this was asked last."""
+        measured = {size: self._least_s[size] for size in self._measured}
+        self._measured.clear()
+        return measured
+
+    def learn(self, least_s: Mapping[str, float]) -> None:
+        """What others have measured: who came when the engine was busy already could not have measured it."""
+        for size, seconds in least_s.items():
+            self._least_s[size] = min(seconds, self._least_s.get(size, seconds))
 
     def _learnt(self, answer: Answer, *, alone: bool) -> float:
         seconds = answer.seconds / answer.units
@@ -88,6 +112,7 @@ class AdaptiveLimit:
         elif alone:
             least_s += _LEARNING * (seconds - least_s)
         self._least_s[answer.size] = least_s
+        self._measured.add(answer.size)
         return least_s
 
     def _judge(self, ratio: float, at_once: int, now_s: float) -> None:
@@ -98,10 +123,11 @@ class AdaptiveLimit:
         self._ratios.sort()
         fast = self._ratios[len(self._ratios) // 4]
         if fast > 1:
-            self._decrease(min(max(1 / fast, _STRONGEST_DECREASE), _WEAKEST_DECREASE), self._most_at_once, now_s)
+            factor = min(max(fast**-0.5, _STRONGEST_DECREASE), _WEAKEST_DECREASE)
+            self._decrease(factor, self._most_at_once, now_s)
         else:
             if fast < _EASY and self._was_reason:
-                self._limit = min(self._limit + max(1.0, math.sqrt(self._limit) / 2), float(self._ceiling))
+                self._limit = min(self._limit + max(1.0, math.sqrt(self._limit) / 4), float(self.ceiling))
             self._begin_window()
 
     def _decrease(self, factor: float, at_once: int, now_s: float) -> None:
@@ -114,7 +140,3 @@ class AdaptiveLimit:
         self._ratios.clear()
         self._was_reason = False
         self._most_at_once = 0
-
-
-def _allowed_s(least_s: float) -> float:
-    return _TOLERANCE * least_s + _SLACK_S

@@ -64,6 +64,15 @@ class FairQueue:
     def waiting(self) -> int:
         return self._interactive.waiting_requests + self._batch.waiting_requests
 
+    @property
+    def mean_tokens(self) -> float:
+        """Weighted, of a turn; 0 as long as none has ended."""
+        return self._rate.mean_tokens
+
+    @property
+    def batch_share(self) -> float:
+        return self._batch_share
+
     def lane(self, *, batch: bool) -> TokenCounters:
         return self._batch if batch else self._interactive
 

@@ -16,7 +16,7 @@ class ServiceRate:
         self.served = 0
         self._started_sum_s = 0.0
         self._mean_s: float | None = None
-        self._mean_tokens = 0.0
+        self.mean_tokens = 0.0
 
     def began(self, now_s: float) -> None:
         self.served += 1
@@ -27,14 +27,14 @@ class ServiceRate:
         self._started_sum_s = self._started_sum_s - started_s if self.served else 0.0
         took_s = now_s - started_s
         if self._mean_s is None:
-            self._mean_s, self._mean_tokens = took_s, tokens
+            self._mean_s, self.mean_tokens = took_s, tokens
         else:
             self._mean_s += _LEARNING * (took_s - self._mean_s)
-            self._mean_tokens += _LEARNING * (tokens - self._mean_tokens)
+            self.mean_tokens += _LEARNING * (tokens - self.mean_tokens)
 
     def seconds_for(self, tokens: float, now_s: float) -> float | None:
         """None where nothing is known yet."""
-        if self._mean_s is None or not self.served or self._mean_tokens <= 0:
+        if self._mean_s is None or not self.served or self.mean_tokens <= 0:
             return None
         age_s = now_s - self._started_sum_s / self.served
-        return tokens * max(self._mean_s, age_s) / (self.served * self._mean_tokens)
+        return tokens * max(self._mean_s, age_s) / (self.served * self.mean_tokens)

@@ -51,8 +51,10 @@ class Account:
     """Turns that it has now."""
     last_start: int = 0
     """Of two with equal counters the one that has waited longer since its last turn is next."""
-    untold: float = 0.0
-    """Of the counter, what other workers have not been told."""
+    received: float = 0.0
+    """Of the counter, what it received here since the account was opened."""
+    number: int = 0
+    """Of the account: that of a tenant which was forgotten meanwhile has another."""
 
     @property
     def idle(self) -> bool:
@@ -88,13 +90,16 @@ class TokenCounters:
         self._mean_output = _FIRST_GUESS_TOKENS
         self._sweep_at = _SWEEP_FROM
         self._starts = 0
+        self._opened = 0
 
     def account(self, tenant: str, weight: float) -> Account:
         account = self.accounts.get(tenant)
         if account is None:
             if len(self.accounts) >= self._sweep_at:
                 self._sweep()
-            account = self.accounts[tenant] = Account(tenant, weight, 0.0, self._mean_output)
+            self._opened += 1
+            account = Account(tenant, weight, 0.0, self._mean_output, number=self._opened)
+            self.accounts[tenant] = account
         account.weight = weight
         return account
 
@@ -171,7 +176,7 @@ class TokenCounters:
     def _charge(self, account: Account, tokens: float) -> None:
         charge = tokens / account.weight
         account.counter += charge
-        account.untold += charge
+        account.received += charge
 
     def _sweep(self) -> None:
         """Forget who is idle and has had no more than those that wait: it would be lifted to them anyway.

@@ -17,7 +17,7 @@ from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.bootstrap.sessions import SessionServices, session_services
 from api.bootstrap.tenants import TenantServices, tenant_services
-from api.bootstrap.turns import fair_turns
+from api.bootstrap.turns import TurnServices, turn_services
 from api.cache.base import CacheAdmin
 from api.catalogue import read_catalogue
 from api.guard.off import GuardOff
@@ -51,6 +51,7 @@ class Services:
     readiness: Readiness
     metrics: Metrics
     tenants: TenantServices
+    turns: TurnServices
     pool: ConnectionPool
     redis: Redis
     embedders: Embedders
@@ -88,6 +89,7 @@ class Services:
             held.push_async_callback(self.redis.aclose)
             held.push_async_callback(self.pool.aclose)
             await held.enter_async_context(self.tenants.running())
+            await held.enter_async_context(self.turns.running())
             held.push_async_callback(self.embedders.aclose)
             await held.enter_async_context(self.answer_cache.running())
             await held.enter_async_context(self.corpus_services.running())
@@ -110,7 +112,7 @@ def build(settings: Settings) -> Services:
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
     embedders = Embedders(settings, metrics, pool)
     backends = _backends(catalogue, pool, embedders, settings.upstream)
-    tenants = tenant_services(settings, metrics, catalogue)
+    tenants, turns = tenant_services(settings, metrics, catalogue), turn_services(settings, catalogue, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     admission = _admission(settings.gateway, tenants, metrics)
     guard, questions = GuardOff(), embedders.for_questions
@@ -128,13 +130,14 @@ def build(settings: Settings) -> Services:
             guard=guard,
             cache=cache.cache,
             budgets=tenants.budgets,
-            turns=fair_turns(settings, catalogue, metrics),
+            turns=turns.turns,
             router=router,
         ),
         models=_listing(catalogue, backends),
         readiness=_readiness(backends, tenants.ledger, redis, cache, corpus),
         metrics=metrics,
         tenants=tenants,
+        turns=turns,
         pool=pool,
         redis=redis,
         embedders=embedders,

@@ -28,6 +28,7 @@ class Engines:
     def __init__(
         self,
         *,
+        name: str,
         upstreams: Collection[str],
         queue: FairQueue,
         adaptive: AdaptiveLimit,
@@ -35,13 +36,19 @@ class Engines:
         timeout_s: float,
         longest_call_s: float,
     ) -> None:
-        """`upstreams`: their names. `timeout_s`: how long a call may wait. `longest_call_s`: what it has in all."""
+        """`name`: the same in all workers. `upstreams`: their names.
+
+        `timeout_s`: how long a call may wait. `longest_call_s`: what it has in all.
+        """
+        self.name = name
         self.upstreams = frozenset(upstreams)
         self.queue = queue
         self.adaptive = adaptive
         self.reporting = reporting
         self._timeout_s = timeout_s
         self._longest_call_s = longest_call_s
+        # Of the limit, how much (or how many times) this worker is to use while tenants wait at others too.
+        self._part = 1.0
         reporting.limit(queue.limit)
 
     def ask(self, call: Call) -> EngineTurn:
@@ -71,10 +78,21 @@ class Engines:
         self.reporting.refused(lane, refused.reason)
         return Overloaded(_MESSAGES[refused.reason], retry_after_s=refused.retry_after_s)
 
+    @property
+    def in_proportion(self) -> float:
+        """The limit that was found out, to the one that is in force."""
+        return self.adaptive.limit / self.queue.limit
+
+    def use(self, part: float) -> None:
+        """Of the limit, from now on. 1: no worker has tenants that wait but this one."""
+        self._part = part
+        self.follow_the_limit()
+
     def follow_the_limit(self) -> None:
-        if self.adaptive.limit != self.queue.limit:
-            self.queue.set_limit(self.adaptive.limit)
-            self.reporting.limit(self.queue.limit)
+        limit = min(max(1, round(self.adaptive.limit * self._part)), self.adaptive.ceiling)
+        if limit != self.queue.limit:
+            self.queue.set_limit(limit)
+            self.reporting.limit(limit)
 
 
 class EngineTurn:
@@ -173,14 +191,14 @@ class EngineTurn:
 
     def _most_at_once(self) -> int:
         """Turns that there were while the engine had this request, as far as its beginning and its end tell."""
-        return max(self._at_once, self._engines.queue.served)
+        return round(max(self._at_once, self._engines.queue.served) * self._engines.in_proportion)
 
-    def _size(self, written_tokens: int) -> tuple[int, int, int, bool]:
+    def _size(self, written_tokens: int) -> str:
         """`written_tokens`: 0 of a stream."""
         call = self._call
         prompt_size = call.prompt_tokens.bit_length() // _BITS_OF_A_SIZE
         written_size = written_tokens.bit_length() // _BITS_OF_A_SIZE
-        return prompt_size, written_size, min(call.request.generations, 4), call.rag is not None
+        return f"{prompt_size}-{written_size}-{min(call.request.generations, 4)}-{call.rag is not None:d}"
 
     def _give_up(self) -> None:
         self._engines.queue.end(self.ticket)  # out of the queue now, whenever its task goes on

@@ -33,6 +33,7 @@ class Counter:
     def __post_init__(self) -> None:
         self.offered = catalogue(model("fast"))
         self.engines = Engines(
+            name="fast-1",
             upstreams=["fast-1"],
             queue=FairQueue(clock=time.monotonic, limit=self.limit, max_waiting=5, batch_share=0.1),
             adaptive=AdaptiveLimit(initial=self.limit, ceiling=100),
