@@ -14,7 +14,6 @@ from api.tenants.types import (
     Actor,
     ApiKey,
     AuditEntry,
-    BudgetStanding,
     IssuedKey,
     Lane,
     Limit,
@@ -48,7 +47,7 @@ class Budgets(Protocol):
 
 
 class BudgetBook(Protocol):
-    """For those who settle for others, and those who look."""
+    """For those who settle what others have set aside."""
 
     def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
         """What the call of this id did cost takes the place of what was set aside for it; returns at once.
@@ -56,10 +55,6 @@ class BudgetBook(Protocol):
         `month`, such as `2026-11`, is that of the reservation. A call that nothing is set aside for (any more) changes
         nothing, so settling twice counts once.
         """
-        ...
-
-    async def standing(self, tenant: str) -> BudgetStanding:
-        """In this month. Raises BudgetsAway."""
         ...
 
 

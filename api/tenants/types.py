@@ -68,19 +68,6 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetStanding:
-    month: str
-    """Such as `2026-11`, in UTC."""
-    spent_nano: int
-    held_nano: int
-    """Set aside for requests that are running."""
-
-    def remaining_nano(self, budget: Budget) -> int:
-        """What new requests may cost; never negative."""
-        return max(0, budget.amount_nano - self.spent_nano - self.held_nano)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     name: str
     weight: float = 1.0

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
 from api.call import Call
+from api.errors import BudgetsAway
 from api.tenants.base import Prices
 from api.tenants.budgets.account import Account, Hold
 from api.tenants.budgets.till import Till
 from api.tenants.budgets.worst_case import WorstCase
-from api.tenants.types import BudgetStanding
+from api.usage.types import Spending
 from serving.types import Held
 
 
 class RedisBudgets:
-    """`Budgets` and `BudgetBook`."""
+    """`Budgets`, `BudgetBook` and `MonthSpending`."""
 
     def __init__(self, *, till: Till, worst_case: WorstCase, prices: Prices) -> None:
         self._till = till
@@ -38,8 +42,12 @@ class RedisBudgets:
     def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
         self._till.settle_by_id(tenant, month, id_, actual_nano)
 
-    async def standing(self, tenant: str) -> BudgetStanding:
-        return await self._till.standing(tenant)
+    async def spending(self, tenants: Sequence[str]) -> Mapping[str, Spending]:
+        found: dict[str, Spending] = {}
+        for tenant in tenants:
+            with suppress(BudgetsAway):
+                found[tenant] = await self._till.spending(tenant)
+        return found
 
     def _settle(self, call: Call, account: Account, hold: Hold) -> None:
         self._till.settle(account, hold, call.make_bill(self._prices.price_of).cost_nano)

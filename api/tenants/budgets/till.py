@@ -12,7 +12,8 @@ from api.tenants.budgets.ledger_sums import LedgerSums
 from api.tenants.budgets.months import Months
 from api.tenants.budgets.reporting import Reporting
 from api.tenants.budgets.shared_state import SharedState, Standing
-from api.tenants.types import NANO_PER_USD, Budget, BudgetStanding
+from api.tenants.types import NANO_PER_USD, Budget, usd
+from api.usage.types import Spending
 from resilience.redis_link import RedisAwayError, RedisLink, RedisRefusedError
 
 # How long a call waits for what takes a moment: workers that tell a Redis that has lost its data, the ledger's sum of
@@ -91,7 +92,7 @@ class Till:
             account.settle(hold, cost)
         self._keeper.wake()
 
-    async def standing(self, tenant: str) -> BudgetStanding:
+    async def spending(self, tenant: str) -> Spending:
         """In this month. Raises BudgetsAway."""
         month = self._months.current()
         try:
@@ -104,7 +105,7 @@ class Till:
             if sums is None:
                 raise _nobody_knows()
             spent = sums[tenant]
-        return BudgetStanding(month=month, spent_nano=spent, held_nano=now.held - now.leased)
+        return Spending(spent_usd=usd(spent), set_aside_usd=usd(now.held - now.leased))
 
     async def _asked(self, account: Account, id_: str, amount: int) -> str:
         """Redis' verdict; `away`, or `leased` where what is left is in the leases of other workers."""

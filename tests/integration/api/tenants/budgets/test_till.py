@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -172,18 +173,17 @@ async def test_the_soft_threshold_is_told_once_a_month(bank: Bank, caplog: pytes
     assert b'gateway_budget_used_ratio{tenant="finsight"} 0.8' in workers[0].metrics.exposition()
 
 
-async def test_the_standing_has_what_is_spent_and_what_is_set_aside_for_calls(bank: Bank) -> None:
+async def test_the_spending_is_what_is_spent_and_what_is_set_aside_for_calls(bank: Bank) -> None:
     (worker,) = await bank.workers(1)
     bank.ledger.spent[TENANT, MONTH] = 250
-    assert (await worker.till.standing(TENANT)).spent_nano == 250
+    assert (await worker.till.spending(TENANT)).spent_usd == Decimal("0.00000025")
     assert await worker.take(100, 100_000)
     assert await worker.take(100, 100_000)
     worker.pay(70)
     await bank.reaches(320, 100)
     await eventually(lambda: bank.state("leased") > 0)
-    standing = await worker.till.standing(TENANT)
-    assert (standing.month, standing.spent_nano, standing.held_nano) == (MONTH, 320, 100)
-    assert standing.remaining_nano(Budget(100_000)) == 100_000 - 420
+    spending = await worker.till.spending(TENANT)
+    assert (spending.spent_usd, spending.set_aside_usd) == (Decimal("0.00000032"), Decimal("0.0000001"))
 
 
 async def test_near_its_end_all_that_is_left_is_there_for_every_worker(bank: Bank) -> None:
