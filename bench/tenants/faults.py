@@ -12,9 +12,8 @@ from bench.tenants.stack import Stack
 from scripts.embedded.service import ServiceProcess
 
 WORKER, REDIS, POSTGRES = "worker", "Redis", "Postgres"
-_KINDS = (WORKER, WORKER, REDIS, POSTGRES)
 _LONGEST_AWAY_S = 2.0
-_PAUSE_S = (0.3, 1.3)
+_PAUSE_S = (0.5, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,35 +31,40 @@ class Faults:
     def __init__(self, stack: Stack, *, seed: int, progress: Callable[[str], None], most: int = 60) -> None:
         self.strikes: list[Strike] = []
         self._stack = stack
-        self._rng = Random(seed)  # noqa: S311  # repeatable on purpose
+        self._seed = seed
         self._progress = progress
         self._most = most
         self._began_s = time.perf_counter()
 
     async def run(self) -> None:
+        """Workers and stores are struck beside each other, so that some fall together."""
         try:
-            while len(self.strikes) < self._most:
-                await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
-                await self._strike(self._rng.choice(_KINDS))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._strike_again_and_again([WORKER], Random(f"{self._seed}-workers")))  # noqa: S311
+                group.create_task(self._strike_again_and_again([REDIS, POSTGRES], Random(f"{self._seed}-stores")))  # noqa: S311
         finally:
             for store in (self._stack.redis, self._stack.postgres):
                 await asyncio.shield(asyncio.to_thread(store.start_ready))
 
-    async def _strike(self, what: str) -> None:
-        at_s = time.perf_counter() - self._began_s
-        away_s = 0.0
-        if what == WORKER:
-            self._kill_one_of_the_workers()
-        else:
-            away_s = self._rng.uniform(0, _LONGEST_AWAY_S)
-            await self._restart(self._stack.redis if what == REDIS else self._stack.postgres, away_s)
-        self.strikes.append(Strike(what=what, at_s=at_s, away_s=away_s))
-        self._progress(f"{at_s:5.1f} s: killed {what}{f', away for {away_s:.1f} s' if away_s else ''}")
+    async def _strike_again_and_again(self, kinds: Sequence[str], rng: Random) -> None:
+        while len(self.strikes) < self._most:
+            await asyncio.sleep(rng.uniform(*_PAUSE_S))
+            await self._strike(rng.choice(kinds), rng)
 
-    def _kill_one_of_the_workers(self) -> None:
-        gateway = self._rng.choice(self._stack.gateways)
+    async def _strike(self, what: str, rng: Random) -> None:
+        at_s = time.perf_counter() - self._began_s
+        away_s = 0.0 if what == WORKER else rng.uniform(0, _LONGEST_AWAY_S)
+        self.strikes.append(Strike(what=what, at_s=at_s, away_s=away_s))
+        self._progress(f"{at_s:5.1f} s: {what} is killed{f', away for {away_s:.1f} s' if away_s else ''}")
+        if what == WORKER:
+            self._kill_one_of_the_workers(rng)
+        else:
+            await self._restart(self._stack.redis if what == REDIS else self._stack.postgres, away_s)
+
+    def _kill_one_of_the_workers(self, rng: Random) -> None:
+        gateway = rng.choice(self._stack.gateways)
         if workers := gateway.workers():
-            gateway.kill_worker(self._rng.choice(workers))
+            gateway.kill_worker(rng.choice(workers))
 
     async def _restart(self, store: ServiceProcess, away_s: float) -> None:
         await asyncio.to_thread(store.kill)

@@ -56,12 +56,20 @@ async def settled_rows(
 
     Raises LoadError when that does not happen `within_s`.
     """
+    found = await rows_in_the_end(database_url, prefix, enough=enough, quiet_s=quiet_s, within_s=within_s)
+    if not enough(found):
+        raise LoadError(f"the ledger has {len(found)} rows of {prefix}, and more were owed, after {within_s:g} s")
+    return found
+
+
+async def rows_in_the_end(
+    database_url: str, prefix: str, *, enough: Callable[[list[Row]], bool], quiet_s: float, within_s: float
+) -> list[Row]:
+    """As `settled_rows`; when they are not enough by then, those there are."""
     deadline = time.monotonic() + within_s
     found: list[Row] = []
     last_news = time.monotonic()
-    while not (enough(found) and time.monotonic() - last_news >= quiet_s):
-        if time.monotonic() > deadline:
-            raise LoadError(f"the ledger has {len(found)} rows of {prefix}, and more were owed, after {within_s:g} s")
+    while time.monotonic() < deadline and not (enough(found) and time.monotonic() - last_news >= quiet_s):
         await asyncio.sleep(_POLL_S)
         try:
             now = await asyncio.to_thread(rows, database_url, prefix)

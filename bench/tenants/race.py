@@ -15,7 +15,7 @@ from bench.load import LoadError
 from bench.tenants.admin import KNOWN_EVERYWHERE_S, Admin
 from bench.tenants.clients import Asked, Clients, End, Question, clients
 from bench.tenants.ledger import Row, settled_rows
-from bench.tenants.stack import EngineSize, ModelPrice, Stack, running_stack
+from bench.tenants.stack import GATEWAYS, EngineSize, ModelPrice, running_stack
 
 # Dear enough for a request to cost about a cent and a half.
 PRICE = ModelPrice(prefill=100.0, decode=400.0, cached=100.0)
@@ -54,30 +54,38 @@ async def run(*, rounds: int, directory: Path, cores: Cores, progress: Callable[
     ) as stack:
         found = []
         for number in range(rounds):
-            round_ = await _round(stack, number)
+            round_ = await race(stack.ports, stack.stores.database_url, through=stack.ports[number % GATEWAYS])
             progress(f"round {number + 1} of {rounds}: spent {round_.spent_usd} of {round_.budget_usd} USD")
             found.append(round_)
     return found
 
 
-async def _round(stack: Stack, number: int) -> Round:
-    tenant = f"race-{number}-{secrets.token_hex(3)}"
-    admin = Admin(stack.ports[number % len(stack.ports)])
+async def race(
+    ports: Sequence[int],
+    database_url: str,
+    *,
+    through: int,
+    budget_usd: Decimal = BUDGET_USD,
+    at_once: int = CLIENTS,
+) -> Round:
+    """One round, of a new tenant that is made `through` the gateway at that port. Raises LoadError."""
+    tenant = f"race-{secrets.token_hex(6)}"
+    admin = Admin(through)
     await admin.create_tenant(tenant)
-    await admin.set_budget(tenant, str(BUDGET_USD))
+    await admin.set_budget(tenant, str(budget_usd))
     _, key = await admin.create_key(tenant)
     question = Question(key=key, tokens=_TOKENS)
-    async with clients(stack.ports, prefix=tenant) as asking:
+    async with clients(ports, prefix=tenant) as asking:
         await asyncio.sleep(KNOWN_EVERYWHERE_S)
-        asked = [one for many in await _all_at_once(asking, question) for one in many]
+        asked = [one for many in await _all_at_once(asking, question, at_once) for one in many]
         # What was settled meanwhile may have left room for one more.
         for _ in range(_MOST_AFTERWARDS):
             asked.append(await asking.ask(question))
             if _exhausted(asked[-1]):
                 break
-    rows = await _rows(stack, tenant, asked)
+    rows = await _rows(database_url, tenant, asked)
     return Round(
-        budget_usd=BUDGET_USD,
+        budget_usd=budget_usd,
         spent_usd=Decimal(sum(row.cost_nano for row in rows)).scaleb(-9),
         dearest_usd=Decimal(max(row.cost_nano for row in rows)).scaleb(-9),
         whole=sum(one.end is End.WHOLE for one in asked),
@@ -87,20 +95,20 @@ async def _round(stack: Stack, number: int) -> Round:
     )
 
 
-async def _all_at_once(asking: Clients, question: Question) -> list[list[Asked]]:
+async def _all_at_once(asking: Clients, question: Question, at_once: int) -> list[list[Asked]]:
     async def client() -> list[Asked]:
         asked: list[Asked] = []
         while len(asked) < _MOST_EACH and not (asked and _exhausted(asked[-1])):
             asked.append(await asking.ask(question))
         return asked
 
-    return await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return await asyncio.gather(*(client() for _ in range(at_once)))
 
 
-async def _rows(stack: Stack, prefix: str, asked: Sequence[Asked]) -> list[Row]:
+async def _rows(database_url: str, prefix: str, asked: Sequence[Asked]) -> list[Row]:
     owed = {one.request_id for one in asked if one.end is End.WHOLE}
     rows = await settled_rows(
-        stack.stores.database_url,
+        database_url,
         prefix,
         enough=lambda rows: owed <= {row.request_id for row in rows},
         quiet_s=1.5,

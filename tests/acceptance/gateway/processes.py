@@ -45,11 +45,13 @@ def eventually(ask: Callable[[], _T], *, until: Callable[[_T], bool], within_s: 
 class Engine:
     """A MockLLM process with its fault switches."""
 
-    def __init__(self, directory: Path, *, time_scale: float = 50.0) -> None:
+    def __init__(self, directory: Path, *, time_scale: float = 50.0, sequences: int = 256) -> None:
+        """`sequences`: that it works on at once."""
         self.port, self.admin_port = free_port(), free_port()
         self.base_url = f"http://127.0.0.1:{self.port}/v1"
         command = [sys.executable, "-m", "serving.mock_llm", "--port", str(self.port)]
         command += ["--admin-port", str(self.admin_port), "--time-scale", str(time_scale), "--log-level", "WARNING"]
+        command += ["--max-num-seqs", str(sequences)]
         self.process = ServiceProcess(
             service=Service(
                 name="mock-llm",
