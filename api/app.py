@@ -18,14 +18,13 @@ from api.errors import ApiError, Internal, InvalidRequest, MethodNotAllowed, Not
 from api.middleware.access_log import AccessLogMiddleware, WriteEvent
 from api.middleware.body_limit import BodyLimitMiddleware
 from api.middleware.error_boundary import ErrorBoundaryMiddleware
-from api.middleware.query_keys import refuse_key_in_query
+from api.middleware.query_keys import QueryKeys
 from api.middleware.request_id import RequestIdMiddleware
 from api.openapi import describe_completions
 from api.origins import allowed_origins
 from api.routes.admin import admin_router
 from api.routes.admin_access import ANSWERED_WITH, AdminGate
 from api.routes.admin_cache import admin_cache_router
-from api.routes.admin_refusals import Refusals
 from api.routes.completions import completion_endpoints
 from api.routes.models import models_router
 from api.routes.operations import operations_router
@@ -68,10 +67,11 @@ def create_app(
     endpoints = completion_endpoints(
         services.pipeline, services.accounting, timeout_s=settings.upstream.request_timeout_s
     )
-    app: ASGIApp = HotPaths(
-        endpoints, sockets=_sockets(settings, services, write_event), otherwise=_gate(pages, settings, services)
-    )
+    query_keys = QueryKeys(services.refusals.key_in_query)
+    sockets = _sockets(settings, services, query_keys, write_event)
+    gate = _gate(pages, settings, services)
     # From the inside out.
+    app: ASGIApp = HotPaths(endpoints, sockets=sockets, otherwise=gate, query_keys=query_keys)
     app = BodyLimitMiddleware(app, max_bytes=settings.gateway.max_body_bytes, timeout_s=settings.gateway.body_timeout_s)
     app = ErrorBoundaryMiddleware(app)
     app = AccessLogMiddleware(app, write_event=write_event)
@@ -93,12 +93,11 @@ def _add_routes(pages: FastAPI, settings: Settings, services: Services) -> None:
 
 
 def _gate(pages: ASGIApp, settings: Settings, services: Services) -> AdminGate:
-    directory = None if services.admin is None else services.admin.directory
     return AdminGate(
         pages,
         key=settings.admin.admin_api_key,
         body_timeout_s=settings.gateway.body_timeout_s,
-        refusals=Refusals(directory, keys=services.pipeline.keys),
+        refusals=services.refusals,
     )
 
 
@@ -113,7 +112,7 @@ def _rag_routes(settings: Settings, services: Services) -> APIRouter:
     return rag_router(access, shared_uploads=settings.rag.rag_uploads_per_worker, defaults=rag_defaults(settings))
 
 
-def _sockets(settings: Settings, services: Services, write_event: WriteEvent | None) -> ASGIApp:
+def _sockets(settings: Settings, services: Services, query_keys: QueryKeys, write_event: WriteEvent | None) -> ASGIApp:
     limits = SocketLimits(
         max_connections=settings.websocket.websocket_max_per_worker,
         idle_timeout_s=settings.websocket.websocket_idle_timeout_s,
@@ -121,21 +120,29 @@ def _sockets(settings: Settings, services: Services, write_event: WriteEvent | N
         allowed_origins=allowed_origins(settings.websocket.websocket_allowed_origins),
     )
     return WebSocketCompletions(
-        services.pipeline, services.accounting, services.metrics, limits=limits, write_event=write_event
+        services.pipeline,
+        services.accounting,
+        services.metrics,
+        limits=limits,
+        query_keys=query_keys,
+        write_event=write_event,
     )
 
 
 class HotPaths:
     """Sends the completion endpoints their requests before FastAPI's router and middleware, which serve the rest."""
 
-    def __init__(self, endpoints: Mapping[str, ASGIApp], *, sockets: ASGIApp, otherwise: ASGIApp) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, ASGIApp], *, sockets: ASGIApp, otherwise: ASGIApp, query_keys: QueryKeys
+    ) -> None:
         self._endpoints = endpoints
+        self._query_keys = query_keys
         self._sockets = sockets
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["query_string"]:
-            refuse_key_in_query(scope)
+            self._query_keys.check(scope)
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
         if endpoint is None:
             other = self._sockets if scope["type"] == "websocket" else self._otherwise

@@ -24,6 +24,7 @@ from api.guard.off import GuardOff
 from api.pipeline import Pipeline
 from api.readiness import Dependency, Readiness
 from api.routes.admin_parts import AdminParts
+from api.routes.admin_refusals import Refusals
 from api.routes.models import ModelListing
 from api.routes.rag_access import Corpus
 from api.settings import GatewaySettings, Settings, UpstreamSettings
@@ -82,6 +83,10 @@ class Services:
         """None where nobody may change tenants and keys: without ADMIN_API_KEY."""
         return self.tenants.admin
 
+    @property
+    def refusals(self) -> Refusals:
+        return self.tenants.refusals
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start what runs in the background; on the way out settle every account before anything closes."""
@@ -122,7 +127,7 @@ def build(settings: Settings) -> Services:
     return Services(
         pipeline=Pipeline(
             keys=tenants.keys,
-            reader=Reader(catalogue, rag=rag_defaults(settings)),
+            reader=Reader(catalogue, rag=rag_defaults(settings), on_other_tenant=tenants.refusals.other_tenant),
             admission=admission,
             accounting=Accounting(ledger=tenants.ledger, prices=tenants.prices, metrics=metrics),
             memory=sessions.memory,

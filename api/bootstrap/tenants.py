@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from api.bootstrap.budgets import redis_budgets
 from api.bootstrap.directory import DirectoryServices, directory_services
 from api.routes.admin_parts import AdminParts
+from api.routes.admin_refusals import Refusals
 from api.settings import Settings
 from api.tenants.base import Directory, Keys, Prices
 from api.tenants.budgets.redis_budgets import RedisBudgets
@@ -41,6 +42,10 @@ class TenantServices:
     @property
     def directory(self) -> Directory:
         return self.directory_services.directory
+
+    @property
+    def refusals(self) -> Refusals:
+        return Refusals(self.directory if self.admin is None else self.admin.directory, keys=self.keys)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

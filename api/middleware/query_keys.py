@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
@@ -18,8 +19,22 @@ _KEY_STARTS = ("sk-", "bearer ")
 _NAME = re.compile(r"[A-Za-z][\w.-]{0,39}", re.ASCII)
 
 
-def refuse_key_in_query(scope: Scope) -> None:
-    """Whether or not it is a key that anybody has. Raises KeyInQuery, with nothing of its value."""
+class QueryKeys:
+    """Refuses them, whether or not anybody has such a key."""
+
+    def __init__(self, on_refusal: Callable[[Scope, KeyInQuery], None]) -> None:
+        self._on_refusal = on_refusal
+
+    def check(self, scope: Scope) -> None:
+        """Raises KeyInQuery, which has nothing of the key."""
+        try:
+            _check(scope)
+        except KeyInQuery as error:
+            self._on_refusal(scope, error)
+            raise
+
+
+def _check(scope: Scope) -> None:
     path: str = scope["path"]
     names = next((names for prefix, names in _NAMES.items() if path.startswith(prefix)), None)
     if names is None:

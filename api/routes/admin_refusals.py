@@ -1,4 +1,7 @@
-"""Every refusal of the admin API, written down: who wanted what, and which error it got. Never a key, never a body."""
+"""Every refusal of the admin API, written down: who wanted what, and which error it got. Never a key, never a body.
+
+Of other requests those that came with a key in their URL, or for another tenant than their key's.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 
 from starlette.types import Scope
 
-from api.errors import ApiError, Unauthenticated
+from api.call import Call
+from api.errors import ApiError, KeyInQuery, TenantMismatch, Unauthenticated
 from api.tenants.base import Directory, Keys
 from api.tenants.types import Actor
 from observability.logging import redacted
@@ -39,6 +43,18 @@ class Refusals:
         subject = f"{scope['method']} {scope['path']}"
         self._directory.note_refusal(action="admin.enter", subject=_shown(subject), code=error.code or "", by=actor)
 
+    def key_in_query(self, scope: Scope, error: KeyInQuery) -> None:
+        """Nobody has looked whose key it is."""
+        if self._directory is not None:
+            actor = Actor(id=NOBODY, request_id=request_id(scope))
+            subject = _shown(f"{scope.get('method', 'GET')} {scope['path']}")
+            self._directory.note_refusal(action="api.enter", subject=subject, code=error.code or "", by=actor)
+
+    def other_tenant(self, call: Call, named: str, error: TenantMismatch) -> None:
+        if self._directory is not None:
+            actor = Actor(id=call.caller.key_id, request_id=call.request_id)
+            self._directory.note_refusal(action="api.call", subject=_shown(named), code=error.code or "", by=actor)
+
     def refused(self, scope: Scope, error: ApiError, *, by: Actor) -> None:
         """Failures of the platform's own are no refusals."""
         if self._directory is None or error.status >= 500:
@@ -52,7 +68,7 @@ def named_in(fields: Mapping[str, Any]) -> list[str]:
 
 
 def request_id(scope: Scope) -> str:
-    found: str = scope["state"].get("request_id", "")
+    found: str = scope.get("state", {}).get("request_id", "")
     return found
 
 

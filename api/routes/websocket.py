@@ -15,7 +15,7 @@ from api.call import Caller
 from api.errors import ApiError, Headers, Internal, NotFound, Overloaded
 from api.middleware.access_log import WriteEvent, write_through_logging
 from api.middleware.access_log import logger as access_logger
-from api.middleware.query_keys import refuse_key_in_query
+from api.middleware.query_keys import QueryKeys
 from api.middleware.request_id import client_request_id
 from api.pipeline import Pipeline
 from api.respond import send_error
@@ -48,12 +48,14 @@ class WebSocketCompletions:
         metrics: Metrics,
         *,
         limits: SocketLimits,
+        query_keys: QueryKeys,
         write_event: WriteEvent | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._accounting = accounting
         self._metrics = metrics
         self._limits = limits
+        self._query_keys = query_keys
         self._write_event = write_event or write_through_logging
         self._open = 0
 
@@ -83,7 +85,7 @@ class WebSocketCompletions:
         """Raises ApiError."""
         scope = handshake.scope
         handshake.adopt(client_request_id(scope))
-        refuse_key_in_query(scope)
+        self._query_keys.check(scope)
         endpoint = WEBSOCKET_ENDPOINTS.get(scope["path"])
         if endpoint is None:
             raise NotFound(f"There is no WebSocket at {scope['path']}.", code="unknown_url")

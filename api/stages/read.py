@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from api.call import Call
 from api.errors import InvalidRequest, TenantMismatch, UnknownModel
@@ -23,8 +24,16 @@ _INLINE_BYTES = 256 * 1024
 
 
 class Reader:
-    def __init__(self, catalogue: Catalogue, *, rag: RagDefaults | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        rag: RagDefaults | None = None,
+        on_other_tenant: Callable[[Call, str, TenantMismatch], None] | None = None,
+    ) -> None:
+        """`on_other_tenant(call, named, error)`: before a call is refused that names another tenant than its key's."""
         self._catalogue = catalogue
+        self._on_other_tenant = on_other_tenant
         self._rag = rag or RagDefaults()
 
     async def read(self, call: Call) -> None:
@@ -38,7 +47,7 @@ class Reader:
             call.body, call.request, call.prompt_tokens = _checked(call.endpoint, raw)
         else:
             call.body, call.request, call.prompt_tokens = await asyncio.to_thread(_checked, call.endpoint, raw)
-        _check_tenant(call)
+        self._check_tenant(call)
         call.lane = chosen_lane(call.caller.lane, call.headers, call.body.get(TIER_FIELD))
         call.session_id = _session_id(call)
         call.model = self._resolve(call.request.model, _KINDS[call.endpoint])
@@ -54,6 +63,16 @@ class Reader:
             call.reserved_tokens += self._rag.context_tokens
             call.prompt_room -= self._rag.context_tokens
 
+    def _check_tenant(self, call: Call) -> None:
+        """Takes its name out of the body, which goes to engines. Raises TenantMismatch."""
+        named = call.body.pop("tenant", None)
+        if named is None or named == call.caller.tenant:
+            return
+        error = TenantMismatch("The API key is not one of the tenant that the request names.", param="tenant")
+        if self._on_other_tenant is not None:
+            self._on_other_tenant(call, str(named), error)
+        raise error
+
     def _resolve(self, name: str | None, kind: ModelKind) -> Model:
         try:
             return self._catalogue.resolve(name, kind)
@@ -68,13 +87,6 @@ def _checked(endpoint: Endpoint, raw: bytes) -> tuple[Json, CompletionLike, int]
     body = parse_json(raw)
     request = check_request(endpoint, body)
     return body, request, request.prompt_tokens()
-
-
-def _check_tenant(call: Call) -> None:
-    """Takes its name out of the body, where the platform has no use for it. Raises TenantMismatch."""
-    named = call.body.pop("tenant", None)
-    if named is not None and named != call.caller.tenant:
-        raise TenantMismatch("The API key is not one of the tenant that the request names.", param="tenant")
 
 
 def _session_id(call: Call) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from api.middleware.query_keys import QueryKeys
 from api.routes.websocket import SocketLimits, WebSocketCompletions
 from api.websocket_protocol import SHUTDOWN
 from serving.errors import BackendInterrupted
@@ -72,7 +73,8 @@ async def connected(
     limits = SocketLimits(
         max_connections=1, idle_timeout_s=idle_timeout_s, request_timeout_s=timeout_s, allowed_origins=frozenset()
     )
-    app = WebSocketCompletions(house.pipeline, house.accounting, house.metrics, limits=limits)
+    query_keys = QueryKeys(lambda *_: None)
+    app = WebSocketCompletions(house.pipeline, house.accounting, house.metrics, limits=limits, query_keys=query_keys)
     scope = {
         "type": "websocket",
         "path": "/v1/chat/completions",

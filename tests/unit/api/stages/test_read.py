@@ -7,11 +7,14 @@ import threading
 import pytest
 
 from api.errors import ApiError, InvalidRequest, TenantMismatch, UnknownModel
+from api.routes.admin_refusals import Refusals
 from api.schemas.parse import parse_json
+from api.stages.read import Reader
 from api.tenants.types import Lane
 from serving.catalogue.base import ModelKind
 from serving.types import Endpoint, Json
-from tests.unit.api.fakes import CHAT, catalogue, model, read_call
+from tests.unit.api.fakes import CHAT, KEY, Journal, StoppingKeys, call, catalogue, model, read_call
+from tests.unit.api.memory_directory import MemoryDirectory
 
 OFFERED = catalogue(model("fast"), model("embedder", kind=ModelKind.EMBEDDING))
 ANY = catalogue(model("fast"), model("*"))
@@ -52,6 +55,23 @@ async def test_a_request_may_name_its_own_tenant_and_no_other(endpoint: Endpoint
         with pytest.raises(TenantMismatch) as refused:
             await read_call({**body, "tenant": other}, offered=OFFERED, endpoint=endpoint)
         assert (refused.value.status, refused.value.param, refused.value.code) == (403, "tenant", "tenant_mismatch")
+
+
+async def test_who_names_another_tenant_is_written_down() -> None:
+    directory = MemoryDirectory()
+    keys = StoppingKeys(Journal())
+    asked = call({**CHAT, "tenant": "o\u202ether"})
+    asked.caller = await keys.authenticate(KEY)
+    with pytest.raises(TenantMismatch):
+        await Reader(OFFERED, on_other_tenant=Refusals(directory, keys=keys).other_tenant).read(asked)
+    [entry] = directory.audit_log
+    assert (entry.action, entry.subject, entry.outcome, entry.code) == (
+        "api.call",
+        "o?ther",
+        "refused",
+        "tenant_mismatch",
+    )
+    assert (entry.actor, entry.request_id) == (asked.caller.key_id, "req-1")
 
 
 @pytest.mark.parametrize(("asked", "lane"), [({}, Lane.INTERACTIVE), ({"service_tier": "flex"}, Lane.BATCH)])

@@ -112,7 +112,7 @@ BODIES: list[tuple[str, str, Any, str, str]] = [
     ("GET", "/usage?group_by=tenant,colour", None, "group_by", "invalid_value"),
     ("GET", "/usage?group_by=day,day", None, "group_by", "invalid_value"),
     ("GET", "/usage?format=xml", None, "format", "invalid_value"),
-    ("GET", "/usage?api_key=sk-0123456789abcdef", None, "api_key", "unknown_parameter"),
+    ("GET", "/usage?key=key_0123", None, "key", "unknown_parameter"),
     ("GET", "/usage/engines", None, "since", "missing_required_parameter"),
     ("GET", "/usage/engines?since=2026-03-01T00:00:00", None, "since", "invalid_value"),
     ("GET", "/usage/engines?since=2026-03-01T00:00:00Z&upstream=nothing", None, "upstream", "invalid_value"),
@@ -159,7 +159,6 @@ async def test_bad_input_is_named_and_audited(
     assert entry.action.partition(".")[0] in f"admin{path}"
     assert entry.request_id == answer.headers["X-Request-Id"]
     assert entry.subject.isprintable()
-    assert "sk-0123" not in entry.subject
 
 
 @pytest.mark.parametrize(
@@ -221,3 +220,17 @@ async def test_every_body_is_bounded_and_json(
     large = await client.request(method, path, json={"name": "x" * 70_000})
     assert (large.status_code, large.json()["error"]["code"]) == (413, "body_too_large")
     assert [entry.code for entry in directory.audit_log] == ["unsupported_media_type", "body_too_large"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/tenants", "/nowhere", "http://gateway/v1/chat/completions", "http://gateway/v1/models"]
+)
+async def test_a_key_in_the_url_is_refused_and_written_down_without_it(
+    client: httpx.AsyncClient, directory: MemoryDirectory, path: str
+) -> None:
+    answer = await client.get(path, params={"token": "sk-somebodys"}, headers={"X-Request-Id": "its-id"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "key_in_query")
+    [entry] = directory.audit_log
+    assert (entry.action, entry.outcome, entry.code) == ("api.enter", "refused", "key_in_query")
+    assert (entry.actor, entry.request_id) == ("unknown", "its-id")
+    assert entry.subject == f"GET {answer.url.path}"
