@@ -75,6 +75,8 @@ BASE = {"serving/base.py": "", "serving/backends/http.py": "", "api/cache/base.p
         ("serving/vllm_config.py", "import vllm.config", "vllm may be imported only in serving.engines.vllm_in"),
         ("api/a.py", "import httpx", "httpx may be imported only in tests, bench, chaos, scripts"),
         ("serving/a.py", "import pydantic_settings", "pydantic_settings may be imported only in api.settings"),
+        ("api/a.py", "import sqlalchemy", "sqlalchemy may be imported only in api.database.migration"),
+        ("api/a.py", "import api.database.migration", "api/a.py:1: api.database.migration is for a process of its"),
         # environment
         ("api/a.py", "import os\nx = os.environ['A']", "api/a.py:2: reads the environment"),
         ("api/a.py", "import os\nos.environ['A'] += '1'\nx = os.environ", "api/a.py:3: reads the environment"),

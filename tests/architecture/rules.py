@@ -90,6 +90,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "hypothesis": ("tests",),
 }
 
+# What brings such packages along, and who may import it.
+HEAVY: dict[str, tuple[str, ...]] = {
+    "api.database.migration": ("api.database.__main__", "tests"),
+    "api.database.sql_files": ("api.database.migrations",),
+    "api.database.migrations": (),
+    "api.database.__main__": ("tests",),
+}
+
 # Command-line programs and tests may look at the environment they were started in; the platform asks its settings.
 ENVIRONMENT_READERS = ("api.settings", "serving.serve_config", "scripts", "bench", "chaos", "tests")
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
@@ -142,6 +150,13 @@ def foreign_packages_stay_in_their_place(tree: SourceTree) -> Iterator[str]:
         places = FOREIGN.get(package)
         if places is not None and not any(within(source.module, place) for place in places):
             yield source.at(found.line, f"{package} may be imported only in {', '.join(places)}")
+
+
+def heavy_modules_stay_in_a_process_of_their_own(tree: SourceTree) -> Iterator[str]:
+    for found in tree.imports:
+        for module, places in HEAVY.items():
+            if within(found.target, module) and not any(within(found.importer.module, place) for place in places):
+                yield found.importer.at(found.line, f"{module} is for a process of its own: nothing else may import it")
 
 
 def only_settings_read_the_environment(tree: SourceTree) -> Iterator[str]:
@@ -210,6 +225,7 @@ RULES: list[Rule] = [
     implementations_are_named_by_the_composition_root,
     the_composition_root_is_nobodys_dependency,
     foreign_packages_stay_in_their_place,
+    heavy_modules_stay_in_a_process_of_their_own,
     only_settings_read_the_environment,
     files_and_functions_are_short,
     names_say_something,
