@@ -13,8 +13,6 @@ import sys
 import threading
 import time
 
-import psycopg
-
 from api.database.revisions import HEAD, SchemaState, not_current_reason, read_revision, state_of
 from api.postgres_connection import BoundedConnection
 
@@ -28,7 +26,7 @@ _LONGEST_PAUSE_S = 10.0
 
 
 class NotMigrated(Exception):
-    """Not yet; the message says why."""
+    """The migration's process failed; the message is its last line."""
 
 
 def migrate_beside(database_url: str) -> None:
@@ -42,10 +40,11 @@ def _migrate(database_url: str) -> None:
     while True:
         try:
             _bring_to_head(database_url)
-        except NotMigrated as reason:
-            if str(reason) != told:  # once for each trouble, not for each attempt
-                told = str(reason)
-                logger.warning("the database is not migrated yet", extra={"reason": told})
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next attempt may be luckier
+            reason = str(error).strip() or type(error).__name__
+            if reason != told:  # once for each trouble, not for each attempt
+                told = reason
+                logger.warning("the database is not migrated yet", extra={"reason": reason})
         else:
             return
         time.sleep(pause_s)
@@ -53,11 +52,8 @@ def _migrate(database_url: str) -> None:
 
 
 def _bring_to_head(database_url: str) -> None:
-    """Raises NotMigrated where another attempt makes sense."""
-    try:
-        revision = asyncio.run(_revision(database_url))
-    except (psycopg.Error, OSError) as error:
-        raise NotMigrated(str(error).strip() or "Postgres does not answer") from error
+    """Raises psycopg.Error, OSError and NotMigrated."""
+    revision = asyncio.run(_revision(database_url))
     match state_of(revision):
         case SchemaState.UNKNOWN:
             logger.error("the database is left as it is", extra={"reason": not_current_reason(revision)})
@@ -75,14 +71,10 @@ async def _revision(database_url: str) -> str | None:
 
 
 def _upgrade() -> None:
-    """In a process that ends when this one does, however it ends. Raises NotMigrated."""
-    try:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-    except OSError as error:
-        raise NotMigrated(f"the migration cannot be started: {error.strerror}") from error
-    with process:
+    """In a process that ends when this one does, however it ends. Raises OSError and NotMigrated."""
+    with subprocess.Popen(  # noqa: S603 - our own module
+        _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         # Until it ends, with standard input open so long.
         said = process.stdout.read().strip()

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 
+from api.database.revisions import HEAD, READ_REVISION
 from scripts.embedded.ports import free_port, is_free
 from scripts.embedded.postgres_server import postgres_url
 from scripts.embedded.probes import not_ready_reason
@@ -80,6 +81,9 @@ def test_up_says_how_to_reach_it_and_the_curl_line_works(stack_factory: StackFac
     curl = next(line.split("try", 1)[1] for line in result.stdout.splitlines() if "curl" in line)
     answer = subprocess.run(["bash", "-c", f"{curl.strip()} --silent"], check=True, capture_output=True, timeout=60)
     assert json.loads(answer.stdout)["choices"][0]["message"]["content"]
+    # By the time that it said so, the database was made too.
+    with psycopg.connect(postgres_url(directory=stack.data_dir / "postgres", port=stack.ports.postgres)) as connection:
+        assert connection.execute(READ_REVISION).fetchone() == (HEAD,)
     stack.down()
     assert_nothing_left(stack)
 

@@ -13,8 +13,6 @@ from tests.acceptance.gateway.processes import Gateway, GatewayFactory, eventual
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 from tests.schema import database_copy, lay_schema
 
-_LEAN = {"WORKERS": 2, "RAG_ENABLED": "false"}
-
 
 @pytest.fixture
 def empty_database_url(database_url: str) -> Iterator[str]:
@@ -32,23 +30,10 @@ def answers(gateway: Gateway, request_id: str) -> None:
         assert client.post(CHAT, json=QUESTION, headers={"X-Request-Id": request_id}).status_code == 200
 
 
-def test_a_gateway_makes_the_schema_where_there_is_none(
-    gateways: GatewayFactory, empty_database_url: str, request_id: str
-) -> None:
-    gateway = gateways.start(DATABASE_URL=empty_database_url, **_LEAN)
-    eventually(lambda: postgres_of(gateway), until=lambda state: state == "ok", within_s=30)
-    answers(gateway, request_id)
-    assert LedgerRows(empty_database_url).one(request_id)["outcome"] == "ok"
-    gateways.stop(gateway)
-    (said,) = [line for line in gateway.log().splitlines() if "the database was migrated" in line]
-    assert '"from":"nothing"' in said
-    assert f'"to":"{HEAD}"' in said
-
-
 def test_with_migrations_off_a_gateway_waits_for_who_does_them_and_tells_what_is_missing(
     gateways: GatewayFactory, empty_database_url: str, request_id: str
 ) -> None:
-    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", **_LEAN)
+    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", RAG_ENABLED="false", WORKERS=1)
     assert gateway.readiness().status_code == 200
     assert postgres_of(gateway) == f"the database has no schema yet, {HEAD} is needed"
     answers(gateway, request_id)
