@@ -1,19 +1,21 @@
 """`python -m api.admin`: the admin API of a running gateway, from a terminal.
 
-See docs/howto/semantic-cache.md. Each group of commands is a module that adds its parser and offers its answers.
+See docs/reference/admin-api.md. Each group of commands is a module that adds its parser and offers its answers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import pwd
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import uvloop
 
-from api.admin import cache_commands
+from api.admin import cache_commands, limit_commands, reconcile_command, tenant_commands, usage_commands
 from api.admin.gateway import AdminClient, Refused, Unreachable, key_that_headers_can_carry
 from api.settings import Settings, SettingsError
 from serving.tools.command_line import (
@@ -28,6 +30,7 @@ from serving.tools.command_line import (
 )
 
 PROG = "admin"
+MAX_ACTOR_CHARS = 100
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--key-file", metavar="FILE|-", help="a file whose first line is the key; - is standard input")
     cli.add_argument("--timeout-s", type=positive_number, default=30.0, metavar="S", help="(%(default)s)")
     cli.add_argument("--json", action="store_true", help="print the gateway's answer as it is")
-    cache_commands.add_to(cli.add_subparsers(dest="group", required=True, metavar="GROUP"))
+    cli.add_argument("--actor", type=_actor, default=_login(), help="your name in the audit log (%(default)s)")
+    cli.set_defaults(note=_nothing, exit_code=_ok)
+    groups = cli.add_subparsers(dest="group", required=True, metavar="GROUP")
+    for module in (tenant_commands, limit_commands, usage_commands, reconcile_command, cache_commands):
+        module.add_to(groups)
     return cli
 
 
@@ -58,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url=options.url or _own_gateway(settings),
         key=key_that_headers_can_carry(key),
         timeout_s=options.timeout_s,
+        actor=options.actor,
     )
     try:
         answer: Any = uvloop.run(options.ask(client, options))
@@ -65,7 +73,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{PROG}: {error}", stream=sys.stderr)
         return EXIT_FAILED
     say(json.dumps(answer, indent=1, ensure_ascii=False) if options.json else options.show(answer))
+    if not options.json and (note := options.note(answer)):
+        say(note, stream=sys.stderr)
+    return int(options.exit_code(answer))
+
+
+def _nothing(_: Any) -> str:
+    return ""
+
+
+def _ok(_: Any) -> int:
     return EXIT_OK
+
+
+def _actor(name: str) -> str:
+    if len(name) > MAX_ACTOR_CHARS or not name.isprintable():
+        raise argparse.ArgumentTypeError(f"a name has {MAX_ACTOR_CHARS} printable characters at the most")
+    return name
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user that nobody has named
+        return ""
 
 
 def _own_gateway(settings: Settings) -> str:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from api.admin.cache_reports import explain_report, purge_report, stats_report
+from api.admin.command_groups import Groups, commands_of
 from api.admin.gateway import AdminClient
-
-if TYPE_CHECKING:
-    # argparse makes the class generic for type checkers alone.
-    Groups = argparse._SubParsersAction[Any]  # noqa: SLF001 - it has no public name
 
 
 def add_to(groups: Groups) -> None:
-    commands = groups.add_parser("cache", help="the answer cache").add_subparsers(
-        dest="command", required=True, metavar="COMMAND"
-    )
+    commands = commands_of(groups, "cache", help_="the answer cache")
     stats = commands.add_parser("stats", help="what the cache holds, tenant by tenant")
     stats.add_argument("--tenant", help="only this one (default: all that API_KEYS names)")
     stats.set_defaults(ask=_stats, show=stats_report)
@@ -35,12 +30,12 @@ def add_to(groups: Groups) -> None:
 
 
 async def _stats(client: AdminClient, options: argparse.Namespace) -> Any:
-    return await client.get("/cache/stats", {} if options.tenant is None else {"tenant": options.tenant})
+    return await client.get("/cache/stats", {"tenant": options.tenant})
 
 
 async def _purge(client: AdminClient, options: argparse.Namespace) -> Any:
     scope = {"tenant": options.tenant, "tag": options.tag, "corpus_version": options.corpus_version}
-    return await client.post("/cache/purge", {name: value for name, value in scope.items() if value is not None})
+    return await client.post("/cache/purge", scope)
 
 
 async def _explain(client: AdminClient, options: argparse.Namespace) -> Any:

@@ -67,8 +67,15 @@ class Address:
 class OpenAIClient:
     """For one server. Raises OSError (HttpError and TimeoutError are kinds of it) when it cannot be reached."""
 
-    def __init__(self, *, address: Address, pool: ConnectionPool, api_key: str | None = None) -> None:
-        """Raises InputError for a key that no header can carry."""
+    def __init__(
+        self,
+        *,
+        address: Address,
+        pool: ConnectionPool,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`headers`: more of them, in Latin-1. Raises InputError for a key that no header can carry."""
         if api_key and not (api_key.isascii() and api_key.isprintable()):
             raise InputError("the API key holds a character that a header cannot carry.")
         self.address = address
@@ -76,6 +83,7 @@ class OpenAIClient:
         fields = [f"Host: {address.origin.authority}", "Accept-Encoding: identity", "User-Agent: ai-serving-platform"]
         if api_key:
             fields.append(f"Authorization: Bearer {api_key}")
+        fields += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self._headers = "".join(f"{field}\r\n" for field in fields)
 
     def with_key(self, api_key: str | None) -> OpenAIClient:
@@ -85,10 +93,18 @@ class OpenAIClient:
     async def get(self, path: str, *, above_api: bool = False) -> Answer:
         """`path`: below the API, such as `/models`; with `above_api` beside it, such as `/health`."""
         whole = f"{self.address.root_path if above_api else self.address.api_path}{path}"
-        return await self._answer(f"GET {whole} HTTP/1.1\r\n{self._headers}\r\n".encode(), b"")
+        return await self._answer(f"GET {whole} HTTP/1.1\r\n{self._headers}\r\n".encode("latin-1"), b"")
 
     async def post(self, path: str, body: object) -> Answer:
         return await self._answer(*self._posted(path, body))
+
+    async def send(self, method: str, path: str, body: object | None = None) -> Answer:
+        """Any other request; without a body for None."""
+        if body is not None:
+            return await self._answer(*self._posted(path, body, method=method))
+        return await self._answer(
+            f"{method} {self.address.api_path}{path} HTTP/1.1\r\n{self._headers}\r\n".encode("latin-1"), b""
+        )
 
     @asynccontextmanager
     async def stream(self, path: str, body: object) -> AsyncIterator[Response]:
@@ -106,13 +122,13 @@ class OpenAIClient:
         finally:
             response.close()
 
-    def _posted(self, path: str, body: object) -> tuple[bytes, bytes]:
+    def _posted(self, path: str, body: object, *, method: str = "POST") -> tuple[bytes, bytes]:
         data = msgspec.json.encode(body)
         head = (
-            f"POST {self.address.api_path}{path} HTTP/1.1\r\n{self._headers}"
+            f"{method} {self.address.api_path}{path} HTTP/1.1\r\n{self._headers}"
             f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
         )
-        return head.encode(), data
+        return head.encode("latin-1"), data
 
 
 async def arrivals(response: Response, *, clock: Callable[[], float]) -> AsyncIterator[Arrival]:

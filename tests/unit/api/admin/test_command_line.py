@@ -29,6 +29,7 @@ class Server(ThreadingHTTPServer):
         self.status = 200
         self.body = b"{}"
         self.requests: list[tuple[str, str, str | None, Any]] = []
+        self.actors: list[str | None] = []
 
     @property
     def url(self) -> str:
@@ -45,11 +46,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
+    do_PUT = do_PATCH = do_POST  # noqa: N815 - http.server's names
+    do_DELETE = do_GET  # noqa: N815 - idem
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's signature
         """Nothing: the tests' output is no access log."""
 
     def _answer(self, body: Any) -> None:
         self.server.requests.append((self.command, self.path, self.headers["Authorization"], body))
+        self.server.actors.append(self.headers["X-Admin-Actor"])
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
@@ -108,6 +113,88 @@ def test_each_command_is_one_request_with_the_key(
     assert json.loads(capsys.readouterr().out) == {"tenants": [], "what": "Où?"}
 
 
+MOMENT = "2026-12-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method", "path", "body"),
+    [
+        ("tenants list", "GET", "/tenants", None),
+        ("tenants show a/b", "GET", "/tenants/a%2Fb", None),
+        ("tenants create a --weight 2 --lane batch", "POST", "/tenants", {"name": "a", "weight": 2, "lane": "batch"}),
+        ("tenants create a", "POST", "/tenants", {"name": "a"}),
+        ("tenants change a --disable", "PATCH", "/tenants/a", {"disabled": True}),
+        ("tenants change a --enable", "PATCH", "/tenants/a", {"disabled": False}),
+        ("keys list --tenant a", "GET", "/keys?tenant=a", None),
+        (f"keys create --tenant a --expires-at {MOMENT}", "POST", "/keys", {"tenant": "a", "expires_at": MOMENT}),
+        ("keys rotate k --grace-s 0", "POST", "/keys/k/rotate", {"grace_s": 0}),
+        ("keys revoke k", "POST", "/keys/k/revoke", {}),
+        ("limits list", "GET", "/limits", None),
+        (
+            "limits set --tenant a --key k --requests-per-minute 5",
+            "PUT",
+            "/limits",
+            {"tenant": "a", "key_id": "k", "requests_per_minute": 5},
+        ),
+        ("budgets list --tenant a", "GET", "/budgets?tenant=a", None),
+        ("budgets set --tenant a --amount-usd 0.10", "PUT", "/budgets", {"tenant": "a", "amount_usd": "0.10"}),
+        (
+            f"prices set --model m --prefill-usd 1 --decode-usd 2 --cached-usd 0 --valid-from {MOMENT}",
+            "POST",
+            "/prices",
+            {"model": "m", "prefill_usd": "1", "decode_usd": "2", "cached_usd": "0", "valid_from": MOMENT},
+        ),
+        ("usage", "GET", "/usage?group_by=tenant&format=json", None),
+        (
+            "usage --from 2026-11-01 --to 2026-11-30 --group-by day,key --tenant a",
+            "GET",
+            "/usage?from=2026-11-01&to=2026-11-30&group_by=day%2Ckey&tenant=a&format=json",
+            None,
+        ),
+        ("audit --before-id 7 --limit 5", "GET", "/audit?before_id=7&limit=5", None),
+    ],
+)
+def test_the_commands_of_tenants_too(
+    server: Server, arguments: str, method: str, path: str, body: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert admin("--url", server.url, "--json", "--actor", "Zoë", *arguments.split()) == 0
+    assert server.requests == [(method, f"/admin/v1{path}", f"Bearer {KEY}", body)]
+    assert [actor and actor.encode("latin-1").decode() for actor in server.actors] == ["Zoë"]
+    assert capsys.readouterr().out == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ("limits remove --tenant a --model m", "/limits?tenant=a&model=m"),
+        ("budgets remove --tenant a", "/budgets?tenant=a"),
+    ],
+)
+def test_what_is_removed_has_no_answer(
+    server: Server, arguments: str, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.status, server.body = 204, b""
+    assert admin("--url", server.url, *arguments.split()) == 0
+    assert [request[:2] for request in server.requests] == [("DELETE", f"/admin/v1{path}")]
+    assert capsys.readouterr().out == "Removed.\n"
+
+
+def test_a_new_key_is_alone_on_standard_output(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    key = {"id": "k1", "tenant": "a", "replaces": None}
+    server.status, server.body = 201, json.dumps({"key": key, "secret": "sk-secret"}).encode()
+    assert admin("--url", server.url, "keys", "create", "--tenant", "a") == 0
+    said = capsys.readouterr()
+    assert said.out == "sk-secret\n"
+    assert said.err == "Key k1 of a. It is shown this once: keep it now.\n"
+
+
+def test_csv_is_passed_on_as_it_is(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.body = b"tenant,cost_usd\r\na,0.100000000\r\n*,0.100000000\r\n"
+    assert admin("--url", server.url, "usage", "--csv") == 0
+    assert capsys.readouterr().out.split() == ["tenant,cost_usd", "a,0.100000000", "*,0.100000000"]
+    assert server.requests[0][1].endswith("format=csv")
+
+
 def test_the_url_and_the_key_come_from_the_settings_or_the_command_line(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +244,16 @@ def test_a_gateway_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
         (["--key-file", "missing", "cache", "stats"], "--key-file missing"),
         (["--timeout-s", "0", "cache", "stats"], "--timeout-s"),
         (["cache"], "COMMAND"),
+        (["--actor", "a\x07", "tenants", "list"], "--actor"),
+        (["keys", "create"], "--tenant"),
+        (["limits", "set", "--tenant", "a", "--tokens-per-minute", "0"], "--tokens-per-minute"),
+        (["limits", "set", "--tenant", "a", "--tokens-per-minute", "1.5"], "--tokens-per-minute"),
+        (["tenants", "change", "a", "--disable", "--enable"], "--enable"),
+        (["reconcile"], "--engine"),
+        (["reconcile", "--engine", "nowhere"], "--engine"),
+        (["reconcile", "--engine", "http://x", "--from", "2026-01-01T00:00:00"], "--from"),
+        (["reconcile", "--engine", "http://x", "--since", "missing"], "--since missing"),
+        (["reconcile", "--engine", "http://x", "--since", "f", "--save", "f"], "--save"),
         ([], "GROUP"),
         (["cache", "purge"], "--tenant"),
         (["cache", "purge", "--tenant", "x", "--tag", "entity:y", "--corpus-version", "z"], "--corpus-version"),
