@@ -12,6 +12,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from api.bootstrap.admin import AdminServices, admin_services
 from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
 from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
@@ -59,6 +60,7 @@ class Services:
     answer_cache: AnswerCacheServices
     corpus_services: CorpusServices
     sessions: SessionServices
+    admin_services: AdminServices
 
     @property
     def admission(self) -> Admission:
@@ -81,7 +83,7 @@ class Services:
     @property
     def admin(self) -> AdminParts | None:
         """None where nobody may change tenants and keys: without ADMIN_API_KEY."""
-        return self.tenants.admin
+        return self.admin_services.parts
 
     @property
     def refusals(self) -> Refusals:
@@ -95,6 +97,7 @@ class Services:
             held.push_async_callback(self.pool.aclose)
             await held.enter_async_context(self.tenants.running())
             await held.enter_async_context(self.turns.running())
+            await held.enter_async_context(self.admin_services.running())
             held.push_async_callback(self.embedders.aclose)
             await held.enter_async_context(self.answer_cache.running())
             await held.enter_async_context(self.corpus_services.running())
@@ -112,8 +115,7 @@ class Services:
 
 def build(settings: Settings) -> Services:
     """The real services of one worker process. Raises CatalogueError, LexiconError and GlossaryError."""
-    catalogue = read_catalogue(settings)
-    metrics = Metrics(_multiprocess_dir(settings.variables))
+    catalogue, metrics = read_catalogue(settings), Metrics(_multiprocess_dir(settings.variables))
     pool = ConnectionPool(connect_timeout_s=settings.upstream.connect_timeout_s)
     embedders = Embedders(settings, metrics, pool)
     backends = _backends(catalogue, pool, embedders, settings.upstream)
@@ -149,6 +151,7 @@ def build(settings: Settings) -> Services:
         answer_cache=cache,
         corpus_services=corpus,
         sessions=sessions,
+        admin_services=admin_services(settings, catalogue, tenants),
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from api.bootstrap.budgets import redis_budgets
 from api.bootstrap.directory import DirectoryServices, directory_services
-from api.routes.admin_parts import AdminParts
 from api.routes.admin_refusals import Refusals
 from api.settings import Settings
 from api.tenants.base import Directory, Keys, Prices
@@ -29,7 +28,6 @@ class TenantServices:
     limiter: SwitchingLimiter
     budgets: RedisBudgets
     ledger: PostgresLedger
-    admin: AdminParts | None = None
 
     @property
     def keys(self) -> Keys:
@@ -45,7 +43,7 @@ class TenantServices:
 
     @property
     def refusals(self) -> Refusals:
-        return Refusals(self.directory if self.admin is None else self.admin.directory, keys=self.keys)
+        return Refusals(self.directory, keys=self.keys)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -167,7 +167,7 @@ PriceUsd = Annotated[
     Field(description="US dollars for a million tokens, with six decimals at the most", examples=["0.15"]),
 ]
 SoftShare = Annotated[
-    float, Field(gt=0, le=1, allow_inf_nan=False, description="From this part of the budget on a metric says so")
+    float, Field(ge=0.0001, le=1, allow_inf_nan=False, description="From this part of the budget on a metric says so")
 ]
 GraceSeconds = Annotated[
     float, Field(ge=0, le=MAX_GRACE_S, allow_inf_nan=False, description="Seconds that the old key goes on for")

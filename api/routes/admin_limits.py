@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -144,13 +144,10 @@ def admin_budgets_router(parts: AdminParts) -> APIRouter:
             month = datetime.now(UTC).date()
             found = [budget for budget in await directory.budgets() if query.tenant in (None, budget.tenant)]
             live = await parts.spending.spending([budget.tenant for budget in found])
-            try:
-                booked = await parts.usage.month_costs(month)
-            except UsageAway:
-                booked = None
-            return BudgetList(
-                month=f"{month:%Y-%m}", budgets=[_status(budget, live.get(budget.tenant), booked) for budget in found]
-            )
+            # What decides about calls, where it can be asked; what is booked otherwise.
+            booked = None if len(live) == len(found) else await _booked(parts, month)
+            statuses = [_status(budget, live.get(budget.tenant), booked) for budget in found]
+            return BudgetList(month=f"{month:%Y-%m}", budgets=statuses)
 
     @router.put("", name="budget.set", summary="Set a tenant's budget for each month")
     async def put(body: NewBudget, by: Actor = BY) -> BudgetPage:
@@ -176,8 +173,14 @@ def _same_place(one: Limit, other: Limit) -> bool:
     return (one.tenant, one.key_id, one.model) == (other.tenant, other.key_id, other.model)
 
 
+async def _booked(parts: AdminParts, month: date) -> Mapping[str, Decimal] | None:
+    try:
+        return await parts.usage.month_costs(month)
+    except UsageAway:
+        return None
+
+
 def _status(budget: TenantBudget, live: Spending | None, booked: Mapping[str, Decimal] | None) -> BudgetStatus:
-    """What decides about calls, where it can be asked; what is booked otherwise."""
     spent = live.spent_usd if live is not None else None
     if spent is None and booked is not None:
         spent = booked.get(budget.tenant, Decimal(0))

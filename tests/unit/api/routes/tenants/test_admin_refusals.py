@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import httpx
 import pytest
 
+from api.bootstrap import Services
+from api.settings import Settings
 from api.tenants.types import Actor, Lane
 from tests.unit.api.memory_directory import MemoryDirectory
 from tests.unit.api.routes.tenants.conftest import ADMIN_KEY
@@ -184,9 +185,9 @@ async def test_a_refusal_says_what_it_was_about(
 
 
 async def test_a_tenants_key_is_named_by_its_id_and_never_itself(
-    client: httpx.AsyncClient, directory: MemoryDirectory
+    client: httpx.AsyncClient, directory: MemoryDirectory, built: tuple[Settings, Services]
 ) -> None:
-    known = hashlib.sha256(b"dev-key").hexdigest()[:16]
+    known = (await built[1].pipeline.keys.authenticate("dev-key")).key_id
     for presented, actor in (("Bearer dev-key", known), ("Bearer a-guess-of-somebody", "unknown"), ("", "unknown")):
         answer = await client.post("/keys/k-1/revoke", json={}, headers={"Authorization": presented})
         assert (answer.status_code, answer.json()["error"]["param"]) == (401, "Authorization")
