@@ -137,18 +137,21 @@ class Call:
         To be asked for when the call has ended. Needs what `Reader` sets. Without an engine's work it is nothing.
         """
         if self.bill is None:
-            model = self.served_model or self.model
-            worked = self.billed_usage()
-            upstream = (self.reply.upstream if self.reply is not None else self.abandoned) or ""
-            usage = worked or Usage()
-            price = price_of(model, self.arrived_at)
-            cost_nano = price.cost_nano(
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cached_tokens=usage.cached_tokens,
-            )
-            self.bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=cost_nano)
+            self.bill = self.owed(price_of)
         return self.bill
+
+    def owed(self, price_of: Callable[[Model, datetime], Price]) -> Bill:
+        """The bill as it would be now."""
+        model = self.served_model or self.model
+        usage = self.billed_usage() or Usage()
+        upstream = (self.reply.upstream if self.reply is not None else self.abandoned) or ""
+        price = price_of(model, self.arrived_at)
+        cost_nano = price.cost_nano(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+        return Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=cost_nano)
 
     def billed_usage(self) -> Usage | None:
         """What this call owes: the engine's count, or where there is none an estimate of what it has produced."""

@@ -112,6 +112,9 @@ class SocketRequest:
                 logger.exception("unhandled error")
             self.error = as_api_error(error)
             call.outcome = self.error.outcome
+            if reply is not None:
+                self._has_ended = True  # nothing stops it any more
+                await self._context.accounting.keep(call)  # before the client hears of its end
             return self._events.error(self.error, [] if self.error.status == 429 else self._limits())
         finally:
             if reply is not None:
@@ -127,12 +130,17 @@ class SocketRequest:
         return self._events.error(self.error, self._limits())
 
     async def _write(self, reply: Reply) -> None:
-        events, call = self._events, self._call
-        await self._send(events.started(answer_headers(call, reply)))
+        events, call, accounting = self._events, self._call, self._context.accounting
+        headers = answer_headers(call, reply)
+        if isinstance(reply, WholeReply):
+            await accounting.keep(call)
+            headers += accounting.cost_header(call)
+        await self._send(events.started(headers))
         if isinstance(reply, StreamReply):
             async for batch in reply:
-                for frame in client_frames(call, batch):
+                for frame in client_frames(call, batch, accounting):
                     await self._send(events.data(frame))
+            await accounting.keep(call)
         elif isinstance(reply, WholeReply):
             await self._send(events.data(_encode(WHOLE[call.endpoint](reply.body, call.public_model))))
         await self._send(events.done())

@@ -51,10 +51,7 @@ class Metrics:
         )
         self.tokens = self._counter("gateway_tokens", about, ("model", "tenant", "kind"))
         self.cost_usd = self._counter("gateway_cost_usd", "What they cost, in US dollars.", ("model", "tenant"))
-        about = "Usage rows by where they went: written (Postgres), spooled (disk, until it is back), refused (by it)."
-        self.ledger_rows = self._counter("gateway_ledger_rows", about, ("to",))
-        about = "Usage rows that Postgres has not taken yet."
-        self.ledger_pending = self._gauge("gateway_ledger_pending_rows", about)
+        self._add_ledger()
         about = "Requests sent to an upstream: ok, or the class of what went wrong."
         self.upstream_attempts = self._counter("gateway_upstream_attempts", about, ("upstream", "outcome"))
         self._add_directory()
@@ -74,6 +71,22 @@ class Metrics:
         self.directory_version = self._gauge("gateway_directory_version", about, mode="livemin")
         about = "API keys that a worker knows, besides those in the settings."
         self.directory_keys = self._gauge("gateway_directory_keys", about, mode="livemax")
+
+    def _add_ledger(self) -> None:
+        about = (
+            "Usage rows by where they went: redis or disk, which outlive a worker, then postgres, or refused (by it)."
+        )
+        self.ledger_rows = self._counter("gateway_ledger_rows", about, ("to",))
+        about = "Usage rows that are in a worker's memory alone, because neither Redis nor the disk takes them."
+        self.ledger_pending = self._gauge("gateway_ledger_memory_rows", about)
+        about = "Usage rows that wait in Redis for Postgres."
+        self.ledger_waiting = self._gauge("gateway_ledger_waiting_rows", about, mode="livemax")
+        about = "How long the oldest usage row has waited in Redis for Postgres."
+        self.ledger_waiting_age_s = self._gauge("gateway_ledger_waiting_age_seconds", about, mode="livemax")
+        about = "Size of the usage rows that wait on the gateway's disk for Postgres."
+        self.ledger_disk_bytes = self._gauge("gateway_ledger_disk_bytes", about, mode="livemax")
+        about = "Calls that a killed worker had at engines, and that another one has booked."
+        self.ledger_orphans = self._counter("gateway_ledger_orphans", about, ())
 
     def _add_limits(self) -> None:
         self.rate_limited = self._counter(

@@ -29,7 +29,7 @@ LABELS = {
     "`too_long`, `error`, `degraded`, `no_passages`; of completions from documents also `cached`, `stale` and "
     "`no_passages`; of marks `kept`, `unknown`, `unsupported`; of turns of sessions what the metric's own row says",
     "kind": "of tokens `prefill`, `cached`, `decode`; of saved tokens `prompt`, `completion`",
-    "to": "`written`, `spooled`, `refused`",
+    "to": "`redis`, `disk`, `postgres`, `refused`",
     "limit": "`requests`, `tokens`",
     "whose": "`worker`, `tenant`",
     "window": "`key`, `tenant`, `model` (of a key or a tenant, to one model)",

@@ -34,7 +34,7 @@ from api.stages.admit import Admission
 from api.stages.rag_request import RagDefaults
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
-from api.tenants.ledger import PostgresLedger
+from api.tenants.ledger.usage_ledger import UsageLedger
 from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
 from serving.backends.local_embeddings import LocalEmbeddings
 from serving.backends.openai_http import OpenAIBackend, Timeouts
@@ -121,9 +121,9 @@ def build(settings: Settings) -> Services:
     backends = _backends(catalogue, pool, embedders, settings.upstream)
     tenants, turns = tenant_services(settings, metrics, catalogue), turn_services(settings, catalogue, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
-    admission = _admission(settings.gateway, tenants, metrics)
+    admission, accounting = _admission(settings.gateway, tenants, metrics), _accounting(settings, tenants, metrics)
     guard, questions = GuardOff(), embedders.for_questions
-    router, sessions = _router(catalogue, backends, metrics), session_services(settings, metrics)
+    router, sessions = _router(catalogue, backends, accounting, metrics), session_services(settings, metrics)
     cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
     corpus = corpus_services(settings, metrics, pool, embedder=questions, cache=cache)
     return Services(
@@ -131,7 +131,7 @@ def build(settings: Settings) -> Services:
             keys=tenants.keys,
             reader=Reader(catalogue, rag=rag_defaults(settings), on_other_tenant=tenants.refusals.other_tenant),
             admission=admission,
-            accounting=Accounting(ledger=tenants.ledger, prices=tenants.prices, metrics=metrics),
+            accounting=accounting,
             memory=sessions.memory,
             grounding=corpus.grounding,
             guard=guard,
@@ -155,17 +155,26 @@ def build(settings: Settings) -> Services:
     )
 
 
+def _accounting(settings: Settings, tenants: TenantServices, metrics: Metrics) -> Accounting:
+    tells = settings.ledger.cost_in_answers
+    return Accounting(ledger=tenants.ledger, prices=tenants.prices, metrics=metrics, cost_in_answers=tells)
+
+
 def rag_defaults(settings: Settings) -> RagDefaults:
     rag = settings.rag
     return RagDefaults(version=rag.rag_default_version, top_k=rag.rag_top_k, context_tokens=rag.rag_context_tokens)
 
 
-def _router(catalogue: Catalogue, backends: Mapping[Upstream, Backend], metrics: Metrics) -> Router:
+def _router(
+    catalogue: Catalogue, backends: Mapping[Upstream, Backend], accounting: Accounting, metrics: Metrics
+) -> Router:
     candidates = {
         model.key: [Candidate(backends[upstream], upstream.weight) for upstream in model.upstreams]
         for model in catalogue.models
     }
-    return Router(catalogue=catalogue, candidates=candidates, metrics=metrics, rng=random.SystemRandom())
+    return Router(
+        catalogue=catalogue, candidates=candidates, accounting=accounting, metrics=metrics, rng=random.SystemRandom()
+    )
 
 
 def _listing(catalogue: Catalogue, backends: Mapping[Upstream, Backend]) -> ModelListing:
@@ -209,7 +218,7 @@ def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
 
 def _readiness(
     backends: Mapping[Upstream, Backend],
-    ledger: PostgresLedger,
+    ledger: UsageLedger,
     redis: Redis,
     cache: AnswerCacheServices,
     corpus: CorpusServices,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from api.bootstrap.budgets import redis_budgets
 from api.bootstrap.directory import DirectoryServices, directory_services
+from api.bootstrap.ledger import usage_ledger
 from api.routes.admin_refusals import Refusals
 from api.settings import Settings
 from api.tenants.base import Directory, Keys, Prices
 from api.tenants.budgets.redis_budgets import RedisBudgets
-from api.tenants.ledger import PostgresLedger
-from api.tenants.ledger_spool import Spool
+from api.tenants.ledger.usage_ledger import UsageLedger
 from observability.metrics import Metrics
 from resilience.limiter.switching import OnStateChange, SwitchingLimiter, redis_limiter
 from serving.catalogue.base import Catalogue
@@ -27,7 +27,7 @@ class TenantServices:
     directory_services: DirectoryServices
     limiter: SwitchingLimiter
     budgets: RedisBudgets
-    ledger: PostgresLedger
+    ledger: UsageLedger
 
     @property
     def keys(self) -> Keys:
@@ -60,11 +60,12 @@ class TenantServices:
 
 def tenant_services(settings: Settings, metrics: Metrics, catalogue: Catalogue) -> TenantServices:
     directory = directory_services(settings, metrics)
+    budgets = redis_budgets(settings, metrics, catalogue=catalogue, prices=directory.prices)
     return TenantServices(
         directory_services=directory,
         limiter=_limiter(settings, metrics),
-        budgets=redis_budgets(settings, metrics, catalogue=catalogue, prices=directory.prices),
-        ledger=_ledger(settings, metrics),
+        budgets=budgets,
+        ledger=usage_ledger(settings, metrics, budgets=budgets),
     )
 
 
@@ -74,15 +75,6 @@ def _limiter(settings: Settings, metrics: Metrics) -> SwitchingLimiter:
         share_count=settings.gateway.workers * settings.gateway.gateway_replicas,
         on_state_change=_limiter_reporter(metrics),
         timeout_s=settings.limits.rate_limit_timeout_s,
-    )
-
-
-def _ledger(settings: Settings, metrics: Metrics) -> PostgresLedger:
-    return PostgresLedger(
-        database_url=settings.stores.database_address,
-        spool=Spool(settings.embedded.data_dir / "ledger-spool"),
-        on_rows=lambda to, count: metrics.ledger_rows.labels(to).inc(count),
-        on_pending=metrics.ledger_pending.set,
     )
 
 

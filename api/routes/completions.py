@@ -52,7 +52,7 @@ class CompletionEndpoint:
                 headers=scope["headers"],
             )
             scope["state"]["call"] = call
-            response = _Response(call, send)
+            response = _Response(call, self._accounting, send)
             try:
                 await self._serve(scope, call, response, client)
             except ClientGone:
@@ -82,6 +82,8 @@ class CompletionEndpoint:
             raise
         except Exception as error:
             call.outcome = "cancelled" if isinstance(error, ClientGone) else as_api_error(error).outcome
+            if reply is not None and not client.gone:
+                await self._accounting.keep(call)  # before the client hears of its end
             raise
         finally:
             if reply is not None:
@@ -91,8 +93,9 @@ class CompletionEndpoint:
 class _Response:
     """The one response of a call, whole or streamed; an error takes the form that is still possible."""
 
-    def __init__(self, call: Call, send: Send) -> None:
+    def __init__(self, call: Call, accounting: Accounting, send: Send) -> None:
         self._call = call
+        self._accounting = accounting
         self._send = send
         self._events: EventWriter | None = None
         self._answered = False
@@ -100,9 +103,11 @@ class _Response:
     async def write(self, reply: Reply) -> None:
         headers = answer_headers(self._call, reply)
         if isinstance(reply, StreamReply):
-            self._events = EventWriter(self._call, self._send, headers)
+            self._events = EventWriter(self._call, self._accounting, self._send, headers)
             await self._events.write(reply)
         elif isinstance(reply, WholeReply):
+            await self._accounting.keep(self._call)
+            headers += self._accounting.cost_header(self._call)
             body = _encode(WHOLE[self._call.endpoint](reply.body, self._call.public_model))
             self._answered = True
             await send_json(self._send, 200, body, headers)

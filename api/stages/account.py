@@ -9,10 +9,12 @@ from functools import lru_cache
 
 from api.cache.types import CacheStatus
 from api.call import Call
+from api.errors import Headers
 from api.tenants.base import Ledger, Prices, UsageRow
 from api.tenants.types import NANO_PER_USD, Bill, CacheTier, Saving, usd
 from observability.metrics import Counter, Histogram, Metrics
-from serving.types import Held
+from serving.catalogue.base import Model
+from serving.types import Held, Json, Usage
 
 _UNKNOWN = "none"
 _TIERS = {
@@ -25,10 +27,11 @@ _NOTHING = Saving(tokens=0, cost_nano=0)
 
 
 class Accounting:
-    def __init__(self, *, ledger: Ledger, prices: Prices, metrics: Metrics) -> None:
+    def __init__(self, *, ledger: Ledger, prices: Prices, metrics: Metrics, cost_in_answers: bool = False) -> None:
         self._ledger = ledger
         self._prices = prices
         self._metrics = metrics
+        self._cost_in_answers = cost_in_answers
         # Looking a series up by its labels takes longer than counting; there are as few here as Prometheus sees.
         self._outcome_series: dict[tuple[str, str, str, str], tuple[Counter, Histogram, Histogram]] = {}
         self._usage_series: dict[tuple[str, str], tuple[Counter, ...]] = {}
@@ -47,6 +50,35 @@ class Accounting:
         """Return when the call's line outlives this process. Cut off, the line is written all the same."""
         if not call.in_ledger:
             await self._ledger.keep(self._closed(call))
+
+    def engine_asked(self, call: Call, model: Model, upstream: str) -> None:
+        """From here on the call is owed for, also if this worker is killed."""
+        if call.ledger_id:
+            usage = Usage(prompt_tokens=call.prompt_tokens, estimated=True)
+            price = self._prices.price_of(model, call.arrived_at)
+            bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0)
+            self._ledger.begin(_row(call, bill))
+
+    def engine_failed(self, call: Call) -> None:
+        """Nothing is owed for it, and another one may be asked."""
+        if call.ledger_id:
+            self._ledger.withdraw(call.ledger_id)
+
+    def progressed(self, call: Call) -> None:
+        """The engine has written more."""
+        if call.ledger_id and not call.in_ledger and (usage := call.billed_usage()) is not None:
+            self._ledger.progress(call.ledger_id, usage)
+
+    def cost_header(self, call: Call) -> Headers:
+        """Of a call whose bill is made; empty where clients are not told."""
+        if not self._cost_in_answers or call.bill is None:
+            return []
+        return [(b"x-request-cost", format(usd(call.bill.cost_nano), "f").encode())]
+
+    def add_cost(self, call: Call, frame: Json) -> None:
+        """Say in the event that reports a stream's usage what it comes to, where clients are told."""
+        if self._cost_in_answers:
+            frame["usage"]["cost_usd"] = call.owed(self._prices.price_of).cost_nano / NANO_PER_USD
 
     def _closed(self, call: Call) -> UsageRow:
         call.in_ledger = True

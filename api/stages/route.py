@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from api.call import ABANDONED, Call
 from api.errors import Overloaded, from_backend
+from api.stages.account import Accounting
 from observability.metrics import Metrics
 from serving.base import Backend
 from serving.catalogue.base import Catalogue, Model, ModelKey
@@ -31,12 +32,14 @@ class Router:
         *,
         catalogue: Catalogue,
         candidates: Mapping[ModelKey, Sequence[Candidate]],
+        accounting: Accounting,
         metrics: Metrics,
         rng: random.Random,
     ) -> None:
         """`candidates`: model key -> its upstreams in the catalogue's order, at least one each."""
         self._candidates = {key: tuple(backends) for key, backends in candidates.items()}
         self._chains = {model.key: (model, *catalogue.fallback_chain(model)) for model in catalogue.models}
+        self._accounting = accounting
         self._metrics = metrics
         self._answered = {
             candidate.backend.name: metrics.upstream_attempts.labels(candidate.backend.name, "ok")
@@ -58,6 +61,7 @@ class Router:
         for model, backend in self._attempts(call.model):
             call.engine_began_s = time.monotonic()
             call.turn.asked(backend.name)
+            self._accounting.engine_asked(call, model, backend.name)
             try:
                 reply = await backend.open(request)
             except asyncio.CancelledError:
@@ -66,6 +70,7 @@ class Router:
                 raise
             except BackendError as error:
                 call.turn.failed(error)
+                self._accounting.engine_failed(call)
                 self._metrics.upstream_attempts.labels(backend.name, type(error).__name__).inc()
                 if not error.retryable:
                     raise from_backend(error) from error

@@ -22,7 +22,7 @@ from api.tenants.types import (
     TenantBudget,
 )
 from serving.catalogue.base import Model, Price
-from serving.types import Held
+from serving.types import Held, Usage
 
 
 class Keys(Protocol):
@@ -107,6 +107,21 @@ class Ledger(Protocol):
 
     async def keep(self, row: UsageRow) -> None:
         """Return when the row outlives this process: in Redis, or on disk while Redis is away. Never raises."""
+        ...
+
+    def begin(self, row: UsageRow) -> None:
+        """An engine is asked. Should this worker be killed, others write `row`, with what the engine has got to since.
+
+        Ends with `record` or `keep` of the row with this id, or with `withdraw`.
+        """
+        ...
+
+    def progress(self, row_id: str, usage: Usage) -> None:
+        """The engine has got so far. Costs about a microsecond."""
+        ...
+
+    def withdraw(self, row_id: str) -> None:
+        """The engine failed: nothing is owed for what it did."""
         ...
 
 

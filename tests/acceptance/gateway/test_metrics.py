@@ -68,13 +68,11 @@ def test_every_answer_becomes_one_row(gateway: Gateway, client: httpx.Client) ->
         client.post(CHAT, json=QUESTION)
 
     def written(after: Samples) -> bool:
-        return grown(before, after, "gateway_ledger_rows_total", to="written") >= 10
+        return grown(before, after, "gateway_ledger_rows_total", to="postgres") >= 10
 
     after = eventually(gateway.samples, until=written)
-    eventually(lambda: gateway.samples().total("gateway_ledger_pending_rows"), until=lambda count: count == 0)
-    assert after.total("gateway_ledger_rows_total", to="spooled") == before.total(
-        "gateway_ledger_rows_total", to="spooled"
-    )
+    eventually(lambda: gateway.samples().total("gateway_ledger_waiting_rows"), until=lambda count: count == 0)
+    assert after.total("gateway_ledger_rows_total", to="disk") == before.total("gateway_ledger_rows_total", to="disk")
 
 
 def invent(gateway: Gateway, name: str) -> None:

@@ -178,5 +178,7 @@ def test_a_gateway_that_starts_before_everything_else_heals(platform: Platform) 
 
 
 def test_the_spool_is_empty_in_the_end(platform: Platform) -> None:
-    folder = platform.gateway.data_dir / "ledger-spool"
-    eventually(lambda: list(folder.glob("*")) if folder.exists() else [], until=lambda files: not files, within_s=20)
+    folder = platform.gateway.data_dir / "ledger"
+    eventually(
+        lambda: list(folder.glob("*.rows")) if folder.exists() else [], until=lambda files: not files, within_s=20
+    )

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from api.call import Call, Caller
+from api.stages.account import Accounting
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
 from api.tenants.base import UsageRow
+from api.tenants.off import CataloguePrices
 from observability.metrics import Metrics
 from resilience.limiter.base import LimitDecision, Limited, LimiterState, Quota, Reservation, Window
 from serving.base import Backend
@@ -99,14 +101,28 @@ class MemoryLimiter:
 class MemoryLedger:
     journal: Journal = field(default_factory=Journal)
     rows: list[UsageRow] = field(default_factory=list)
+    under_way: dict[str, tuple[UsageRow, Usage]] = field(default_factory=dict)
+    """What would be written if the worker was killed now."""
 
     def record(self, row: UsageRow) -> None:
         self.journal.entries.append("bill")
         self.rows.append(row)
+        self.under_way.pop(row.id, None)
 
     async def keep(self, row: UsageRow) -> None:
         await self.journal.reach("keep")
         self.rows.append(row)
+        self.under_way.pop(row.id, None)
+
+    def begin(self, row: UsageRow) -> None:
+        self.under_way[row.id] = (row, Usage(prompt_tokens=row.prompt_tokens))
+
+    def progress(self, row_id: str, usage: Usage) -> None:
+        row, _ = self.under_way[row_id]
+        self.under_way[row_id] = (row, usage)
+
+    def withdraw(self, row_id: str) -> None:
+        self.under_way.pop(row_id, None)
 
 
 class MemoryBackend:
@@ -230,7 +246,20 @@ def catalogue(*models: Model, default: str | None = None) -> Catalogue:
     return Catalogue(models=models, default_model=default or first, default_embedding_model=None)
 
 
-def router(offered: Catalogue, backends: Sequence[Backend], *, metrics: Metrics | None = None, seed: int = 1) -> Router:
+def accounting(ledger: MemoryLedger | None = None, metrics: Metrics | None = None, **options: Any) -> Accounting:
+    return Accounting(
+        ledger=ledger or MemoryLedger(), prices=CataloguePrices(), metrics=metrics or Metrics(), **options
+    )
+
+
+def router(
+    offered: Catalogue,
+    backends: Sequence[Backend],
+    *,
+    books: Accounting | None = None,
+    metrics: Metrics | None = None,
+    seed: int = 1,
+) -> Router:
     by_name = {backend.name: backend for backend in backends}
     candidates = {
         one.key: [Candidate(by_name[each.name], each.weight) for each in one.upstreams] for one in offered.models
@@ -238,6 +267,7 @@ def router(offered: Catalogue, backends: Sequence[Backend], *, metrics: Metrics 
     return Router(
         catalogue=offered,
         candidates=candidates,
+        accounting=books or accounting(),
         metrics=metrics or Metrics(),
         rng=random.Random(seed),  # noqa: S311 - a load balancer's dice
     )

@@ -56,7 +56,7 @@ class House:
             cache=self.cache,
             budgets=BudgetsOff(),
             turns=TurnsOff(),
-            router=router(offered, [self.backend], metrics=self.metrics),
+            router=router(offered, [self.backend], books=self.accounting, metrics=self.metrics),
         )
 
     @property

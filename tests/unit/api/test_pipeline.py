@@ -11,7 +11,7 @@ from api.errors import ApiError, Overloaded, RateLimited, Unauthenticated
 from api.tenants.base import UsageRow
 from serving.errors import BackendInterrupted, BackendUnavailable
 from serving.types import StreamReply, WholeReply
-from tests.unit.api.fakes import CHAT, Journal, call
+from tests.unit.api.fakes import CHAT, Journal, MemoryLedger, call
 from tests.unit.api.held_mark import Mark
 from tests.unit.api.house import House
 
@@ -200,6 +200,24 @@ async def test_a_stream_that_is_left_early_is_billed_for_what_it_brought() -> No
     assert house.holds_nothing
 
 
+async def test_while_an_engine_works_for_a_call_others_can_tell_what_is_owed() -> None:
+    house = House()
+    asked = call(journal=house.journal)
+    reply = await house.pipeline.serve(asked)
+    [(row, usage)] = house.ledger.under_way.values()
+    assert (row.id, row.occurred_at, row.upstream) == (asked.ledger_id, asked.arrived_at, "fast-1")
+    assert (row.estimated, usage.prompt_tokens, row.prefill_price_usd) == (True, asked.prompt_tokens, Decimal(1))
+    reply.close()
+    assert house.ledger.under_way == {}
+
+
+async def test_an_engine_that_failed_is_owed_nothing_should_the_worker_be_killed() -> None:
+    house = House(BackendUnavailable("gone", upstream="fast-1"), journal=Journal(stop_at="bill"))
+    with pytest.raises(ApiError):
+        await house.pipeline.serve(call(journal=house.journal))
+    assert house.ledger.under_way == {}
+
+
 async def test_a_stream_that_breaks_off_is_billed_for_what_it_brought() -> None:
     house = House([*STREAM, BackendInterrupted("broke off", upstream="fast-1")])
     reply = await house.pipeline.serve(call({**CHAT, "stream": True}, journal=house.journal))
@@ -212,14 +230,11 @@ async def test_a_stream_that_breaks_off_is_billed_for_what_it_brought() -> None:
     assert house.holds_nothing
 
 
-class BrokenLedger:
+class BrokenLedger(MemoryLedger):
     """Breaks its promise never to raise."""
 
     def record(self, row: UsageRow) -> None:
         raise ZeroDivisionError(row.id)
-
-    async def keep(self, row: UsageRow) -> None:
-        self.record(row)
 
 
 async def test_one_release_that_fails_does_not_keep_the_others() -> None:

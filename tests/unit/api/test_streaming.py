@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,7 @@ from api.errors import Internal
 from api.streaming import EventWriter
 from serving.errors import BackendInterrupted
 from serving.types import Json, StreamReply
-from tests.unit.api.fakes import CHAT, catalogue, model, read_call
+from tests.unit.api.fakes import CHAT, Journal, MemoryLedger, accounting, catalogue, model, read_call
 
 FIRST: Json = {"id": "i", "created": 1, "choices": [{"delta": {"role": "assistant"}}]}
 TEXT: Json = {"id": "i", "created": 1, "choices": [{"delta": {"content": "Hi"}}]}
@@ -43,9 +44,31 @@ async def frames(*batches: Any) -> AsyncIterator[list[Json]]:
         yield json.loads(json.dumps(batch))
 
 
-async def writer(wire: Wire, **options: Any) -> EventWriter:
+async def writer(wire: Wire, books: dict[str, Any] | None = None, **options: Any) -> EventWriter:
     call = await read_call({**CHAT, "stream": True, **options}, offered=catalogue(model("fast")))
-    return EventWriter(call, wire.send, [(b"x-served-by", b"near")])
+    return EventWriter(call, accounting(**(books or {})), wire.send, [(b"x-served-by", b"near")])
+
+
+async def test_the_last_event_waits_for_the_ledger() -> None:
+    wire, ledger = Wire(), MemoryLedger(Journal(stop_at="keep"))
+    events = await writer(wire, {"ledger": ledger})
+    writing = asyncio.create_task(events.write(StreamReply(upstream="near", frames=frames([FIRST], [TEXT, LAST]))))
+    await asyncio.wait_for(ledger.journal.stopped.wait(), 10)
+    assert len(wire.events) == 2
+    assert "[DONE]" not in wire.events
+    writing.cancel()
+
+
+async def test_what_a_stream_costs_is_told_with_its_usage_where_that_is_wanted() -> None:
+    for tells in (True, False):
+        wire = Wire()
+        events = await writer(wire, {"cost_in_answers": tells}, stream_options={"include_usage": True})
+        reply = StreamReply(upstream="near", frames=frames([FIRST], [TEXT, LAST]))
+        events._call.reply = reply
+        await events.write(reply)
+        *chunks, last, _ = wire.events
+        assert all(chunk["usage"] is None for chunk in chunks)
+        assert last["usage"].get("cost_usd") == (0.000011 if tells else None)
 
 
 async def test_a_stream_for_a_client_who_did_not_ask_for_usage() -> None:
@@ -103,7 +126,9 @@ async def test_the_first_output_is_the_first_that_says_something() -> None:
     async def send(_: Message) -> None:
         times.append(call.first_output_s)
 
-    await EventWriter(call, send, []).write(StreamReply(upstream="near", frames=frames([FIRST], [TEXT], [TEXT])))
+    await EventWriter(call, accounting(), send, []).write(
+        StreamReply(upstream="near", frames=frames([FIRST], [TEXT], [TEXT]))
+    )
     assert times[:2] == [None, None]  # the head, the role
     assert times[2] is not None
     assert times[3:] == [times[2]] * 2

@@ -11,11 +11,10 @@ from tests.integration.api.tenants.office import Office
 
 
 @pytest.fixture
-async def office(migrated_database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
-    """Behind a gate, with an empty ledger."""
+async def office(migrated_database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+    """With an empty ledger, its database behind a gate."""
     async with await psycopg.AsyncConnection.connect(migrated_database_url, autocommit=True) as connection:
-        info = connection.info
-        gate = Gate(info.host, info.port)
+        gate = Gate(connection.info.host, connection.info.port)
     await gate.open()
-    yield Office(migrated_database_url, tmp_path / "spool", gate)
+    yield Office(migrated_database_url, redis_url, tmp_path, gate)
     await gate.shut()

@@ -1,12 +1,13 @@
-"""The table of usage rows, which migrations make; refused where it does not fit."""
+"""The table of usage rows, written in batches together with what they add up to by day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Json
 
 from api.postgres_connection import BoundedConnection
 from api.tenants.base import UsageRow
@@ -42,41 +43,55 @@ _READ_COLUMNS = """
     SELECT attname, attnotnull AND NOT atthasdef AND attidentity = '' FROM pg_attribute
     WHERE attrelid = 'usage_ledger'::regclass AND attnum > 0 AND NOT attisdropped
 """
-_encode = msgspec.json.Encoder().encode
+# What Postgres says of a row that it will never take, as it is. A key of `usage_daily` can be too long for its index.
+_WRONG_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+# Another writer was in the way.
+_TRY_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_ATTEMPTS = 3
 
 
 class TableMismatchError(Exception):
     """The table is of another version of the platform; the message names the columns."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    index: int
+    """Of the rows that were to be written."""
+    reason: str
+    """Postgres' code and its name, nothing of what the row holds."""
+
+
 class LedgerTable:
-    """Writes rows over one connection. Every method that talks to Postgres raises psycopg.Error or TimeoutError."""
+    """Writes rows, as JSON, over one connection. Every method that talks to Postgres raises psycopg.Error, TimeoutError
+    or TableMismatchError, and may be called again then.
+    """
 
     def __init__(self, *, database_url: str, timeout_s: float) -> None:
+        """`timeout_s`: what Postgres may take to connect, and for each batch."""
         self._database_url = database_url
         self._timeout_s = timeout_s
         self._connection: BoundedConnection | None = None
 
-    async def connect(self) -> None:
-        """Be connected to a table that holds every field of a row. Raises TableMismatchError too."""
-        if self._connection is not None and not self._connection.closed:
-            return
-        connection = await BoundedConnection.open(self._database_url, timeout_s=self._timeout_s)
-        try:
-            await connection.run(_check(connection.psycopg), timeout_s=self._timeout_s)
-        except BaseException:
-            await connection.close()
-            raise
-        self._connection = connection
+    async def write(self, rows: Sequence[bytes]) -> list[RefusedRow]:
+        """Written, with what they add up to by day, when this returns; save for those that Postgres will never take.
 
-    async def insert(self, rows: Sequence[UsageRow]) -> None:
-        """All of them or none; those that are there already stay as they are. `connect` comes first.
-
-        Raises ValueError or TypeError too, when a row cannot be encoded.
+        Those that are there already stay as they are and are not summed up again.
         """
-        assert self._connection is not None  # noqa: S101 - the contract above
-        encoded = _encode(rows).decode()
-        await self._connection.run(_write(self._connection.psycopg, encoded), timeout_s=self._timeout_s)
+        refused: list[RefusedRow] = []
+        # A batch that is refused is halved until what is wrong in it is alone; the right ones are not to wait for it.
+        todo = [(0, list(rows))] if rows else []
+        while todo:
+            start, batch = todo.pop()
+            try:
+                await self._insert(batch)
+            except _WRONG_ROW as error:
+                if len(batch) == 1:
+                    refused.append(RefusedRow(start, f"{error.sqlstate or ''} {type(error).__name__}".strip()))
+                    continue
+                half = len(batch) // 2
+                todo += [(start + half, batch[half:]), (start, batch[:half])]
+        return refused
 
     async def disconnect(self) -> None:
         """Does not wait for Postgres."""
@@ -84,8 +99,35 @@ class LedgerTable:
         if connection is not None:
             await connection.close()
 
+    async def _insert(self, rows: Sequence[bytes]) -> None:
+        connection = await self._connected()
+        encoded = Json(b"[" + b",".join(rows) + b"]", dumps=_as_it_is)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await connection.run(_write(connection.psycopg, encoded), timeout_s=self._timeout_s)
+            except _TRY_AGAIN:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
 
-async def _write(connection: psycopg.AsyncConnection, encoded: str) -> None:
+    async def _connected(self) -> BoundedConnection:
+        if self._connection is None or self._connection.closed:
+            connection = await BoundedConnection.open(self._database_url, timeout_s=self._timeout_s)
+            try:
+                await connection.run(_check(connection.psycopg), timeout_s=self._timeout_s)
+            except BaseException:
+                await connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+
+def _as_it_is(encoded: bytes) -> bytes:
+    return encoded
+
+
+async def _write(connection: psycopg.AsyncConnection, encoded: Json) -> None:
     try:
         await connection.execute(_INSERT, (encoded,))
     except psycopg.errors.CheckViolation:  # it has no partition for the month of one of them
