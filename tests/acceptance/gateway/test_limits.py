@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import cycle, islice
 from typing import Any
 
 import httpx
@@ -52,31 +49,6 @@ def strict_client(strict: Gateway, engine: Engine, key: str) -> Iterator[httpx.C
     assert engine.process.is_running()
     with strict.client(key) as client:
         yield client
-
-
-async def offer(client: httpx.AsyncClient, count: int) -> Counter[int]:
-    """One client that sends one request after another; how often it got which status."""
-    return Counter([(await client.post(CHAT, json=SHORT)).status_code for _ in range(count)])
-
-
-async def test_eight_clients_on_two_gateways_get_exactly_the_limit(gateways: GatewayFactory, engine: Engine) -> None:
-    assert engine.process.is_running()
-    replicas = [
-        gateways.start(WORKERS=2, GATEWAY_REPLICAS=2, RATE_LIMIT_RPM=600, API_KEYS="one-key:acceptance")
-        for _ in range(2)
-    ]
-    clients = [replica.async_client("one-key") for replica in islice(cycle(replicas), 8)]
-    try:
-        answered = sum(await asyncio.gather(*(offer(client, 80) for client in clients)), Counter[int]())
-        assert answered == {200: 600, 429: 40}
-        counted = [replica.samples() for replica in replicas]
-        assert sum(samples.total("gateway_requests_total", outcome="ok") for samples in counted) == 600
-        assert sum(samples.total("gateway_rate_limited_total") for samples in counted) == 40
-        assert all(samples.total("gateway_limiter_local") == 0 for samples in counted)
-    finally:
-        await asyncio.gather(*(client.aclose() for client in clients))
-        for replica in replicas:
-            gateways.stop(replica)
 
 
 def test_every_answer_counts_down_and_the_refusal_says_when_to_return(strict_client: httpx.Client) -> None:
