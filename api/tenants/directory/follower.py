@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 _POLL_S = 0.5
 _FIRST_TIMEOUT_S = 1.0
-_TIMEOUT_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 # What is lost again sooner was not there: the pauses between attempts go on growing.
 _SETTLED_S = 5.0
@@ -54,9 +53,14 @@ class DirectoryFollower:
         on_current: Callable[[Snapshot], None],
         on_state: Callable[[Snapshot | None, float], None],
         latest_time: LatestTime | None = None,
+        timeout_s: float = 3.0,
     ) -> None:
-        """`on_current(snapshot)`: each time that it was found up to date. `on_state(snapshot, age_s)`: more often."""
+        """`on_current(snapshot)`: each time that it was found up to date. `on_state(snapshot, age_s)`: more often.
+
+        `timeout_s`: for each answer of Postgres.
+        """
         self._database_url = database_url
+        self._timeout_s = timeout_s
         self._fallback = fallback
         self._on_current = on_current
         self._on_state = on_state
@@ -130,7 +134,7 @@ class DirectoryFollower:
 
     async def _follow(self) -> None:
         """Until the connection is lost, which raises."""
-        timeout_s = _FIRST_TIMEOUT_S if self._attempts == 0 else _TIMEOUT_S
+        timeout_s = _FIRST_TIMEOUT_S if self._attempts == 0 else self._timeout_s
         self._attempts += 1
         connection = await BoundedConnection.open(self._database_url, timeout_s=timeout_s)
         try:
@@ -140,14 +144,14 @@ class DirectoryFollower:
             # All of it, because the database may be a restored one, whose versions count other changes.
             await self._load(connection)
             while True:
-                await connection.run(_news(connection.psycopg), timeout_s=_POLL_S + _TIMEOUT_S)
+                await connection.run(_news(connection.psycopg), timeout_s=_POLL_S + self._timeout_s)
                 await self._catch_up(connection)
         finally:
             await connection.close()
 
     async def _catch_up(self, connection: BoundedConnection) -> None:
         known = self._snapshot
-        found = await position(connection, timeout_s=_TIMEOUT_S)
+        found = await position(connection, timeout_s=self._timeout_s)
         if known is None or found.version < known.version:
             logger.warning("the directory's version went back: all of it is read again")
             await self._load(connection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from api.errors import Unauthenticated
 from api.tenants.types import AuditEntry, Lane, PricePeriod
-from tests.integration.api.tenants.directory.registry import BY, Registry
+from tests.integration.api.tenants.directory.registry import BY, Listener, Registry, until
 
 JAN, FEB, MAR = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 
@@ -42,3 +44,20 @@ async def lines(registry: Registry) -> list[AuditEntry]:
 async def version(registry: Registry) -> int:
     ((found,),) = await registry.rows("SELECT version FROM directory_state")
     return int(found)
+
+
+async def refused(listener: Listener, secret: str) -> None:
+    """Wait until it is."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await listener.keys.authenticate(secret)
+            except Unauthenticated:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def at_the_latest(registry: Registry, *listeners: Listener) -> None:
+    """Wait until they have all that was changed."""
+    latest = await version(registry)
+    await until(lambda: all(listener.version == latest for listener in listeners))
