@@ -34,7 +34,6 @@ from api.stages.admit import Admission
 from api.stages.rag_request import RagDefaults
 from api.stages.read import Reader
 from api.stages.route import Candidate, Router
-from api.tenants.ledger.usage_ledger import UsageLedger
 from observability.metrics import MULTIPROCESS_VARIABLE, Metrics
 from serving.backends.local_embeddings import LocalEmbeddings
 from serving.backends.openai_http import OpenAIBackend, Timeouts
@@ -141,7 +140,7 @@ def build(settings: Settings) -> Services:
             router=router,
         ),
         models=_listing(catalogue, backends),
-        readiness=_readiness(backends, tenants.ledger, redis, cache, corpus),
+        readiness=_readiness(backends, tenants, redis, cache, corpus),
         metrics=metrics,
         tenants=tenants,
         turns=turns,
@@ -218,7 +217,7 @@ def _timeouts(upstream: Upstream, defaults: UpstreamSettings) -> Timeouts:
 
 def _readiness(
     backends: Mapping[Upstream, Backend],
-    ledger: UsageLedger,
+    tenants: TenantServices,
     redis: Redis,
     cache: AnswerCacheServices,
     corpus: CorpusServices,
@@ -230,11 +229,11 @@ def _readiness(
             await redis.ping()  # the kept connection may have ended with a Redis that is back by now
 
     upstreams = {f"upstream:{upstream.name}": Dependency(backend.check) for upstream, backend in backends.items()}
-    stores = {"redis": Dependency(ping), "postgres": Dependency(ledger.check)}
+    stores = {"redis": Dependency(ping), "postgres": Dependency(tenants.ledger.check)}
     # The built-in model alone can answer no completion.
     engines = frozenset(f"upstream:{upstream.name}" for upstream in backends if upstream.builtin is None)
-    dependencies = {**stores, **cache.dependencies, **corpus.dependencies, **upstreams}
-    return Readiness(dependencies, needs_one_of=engines, cache=cache.describe)
+    parts = {**tenants.directory_services.dependencies, **cache.dependencies, **corpus.dependencies}
+    return Readiness({**stores, **parts, **upstreams}, needs_one_of=engines, cache=cache.describe)
 
 
 def _admission(gateway: GatewaySettings, tenants: TenantServices, metrics: Metrics) -> Admission:

@@ -17,6 +17,7 @@ from typing import Protocol
 import psycopg
 
 from api.postgres_connection import BoundedConnection
+from api.readiness import NotReady
 from api.tenants.directory.keys import LatestTime
 from api.tenants.directory.reading import Position, changed_rows, one_moment, position
 from api.tenants.directory.snapshot import Snapshot
@@ -30,10 +31,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SETTLED_S = 5.0
 _WAIT_S = 2.0
 _FREED_AT_ONCE = 1000
-
-
-class DirectoryStale(Exception):
-    """What this worker knows of the directory may be out of date."""
 
 
 class SnapshotSource(Protocol):
@@ -90,9 +87,11 @@ class DirectoryFollower:
         return self._snapshot
 
     async def check(self) -> None:
-        """Raise DirectoryStale unless changes reach this worker."""
+        """Raise NotReady unless changes reach this worker."""
+        if self._snapshot is None:
+            raise NotReady("tenants and keys are not known")
         if not self._is_current:
-            raise DirectoryStale
+            raise NotReady("changes of tenants and keys do not arrive")
 
     async def start(self) -> None:
         """Begin to follow, in the running loop; Postgres may be away."""

@@ -97,7 +97,13 @@ def freeze_postgres(postgres: ServiceProcess) -> Sequence[int]:
 def test_all_is_well(platform: Platform, asking: httpx.Client) -> None:
     answer = platform.wait_until("ready", redis="ok", postgres="ok", **{"upstream:mock": "ok"})
     assert answer.status_code == 200
-    assert answer.json()["dependencies"].keys() == {"redis", "postgres", "upstream:mock", "upstream:builtin"}
+    assert answer.json()["dependencies"].keys() == {
+        "redis",
+        "postgres",
+        "directory",
+        "upstream:mock",
+        "upstream:builtin",
+    }
     assert "cache" not in answer.json()
     assert asking.post(CHAT, json=QUESTION).status_code == 200
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import pytest
 
 from api.errors import KeysAway, Unauthenticated
-from api.tenants.directory.follower import DirectoryStale
+from api.readiness import NotReady
 from api.tenants.directory.settings_tenants import SettingsTenants
 from api.tenants.directory.snapshot import Snapshot
 from api.tenants.types import Limit
@@ -72,7 +73,7 @@ async def test_postgres_goes_and_comes_back(registry: Registry) -> None:
         await listener.keys.authenticate(issued.secret)
         await registry.gate.shut()
         await until(lambda: listener.ages_s[-1] > 0)
-        with pytest.raises(DirectoryStale):
+        with pytest.raises(NotReady):
             await listener.follower.check()
         await listener.keys.authenticate(issued.secret)
         await listener.keys.authenticate("own")
@@ -160,3 +161,28 @@ async def test_tenants_of_the_settings_are_made_once(registry: Registry) -> None
     assert [(line.action, line.subject, line.after) for line in of_settings] == [
         ("tenant.create", "new", {"names": ["new"]})
     ]
+
+
+async def test_many_keys_come_at_the_start_and_in_one_change(registry: Registry) -> None:
+    await tenant(registry)
+    many = (
+        "INSERT INTO api_keys (id, tenant, prefix, digest, version, expires_at, revoked_at) "
+        "SELECT 'key_' || n, 'acme', 'sk-', sha256(n::text::bytea), {version}, CASE WHEN n % 10 = 0 THEN now() - interval '2 days' END, "
+        "CASE WHEN n % 10 = 1 THEN now() END FROM generate_series({first}, {last}) AS n"
+    )
+    await registry.rows(many.format(version=2, first=1, last=20_000))
+    await registry.rows("UPDATE directory_state SET version = 2")
+    async with registry.listener() as listener:
+        issued = await key(registry)
+        await at_the_latest(registry, listener)
+        await listener.keys.authenticate(issued.secret)
+        assert len(listener.snapshot.keys) == 16_001, "without those that ended long ago"
+        names = {known.tenant for known in listener.snapshot.keys.values()}
+        assert {id(known.tenant) for known in listener.snapshot.keys.values()} == {id(name) for name in names}
+        await registry.rows(many.format(version=4, first=20_001, last=30_000))
+        await registry.rows("UPDATE api_keys SET version = 4, revoked_at = now() WHERE version = 2")
+        await registry.rows("UPDATE directory_state SET version = 4")
+        await at_the_latest(registry, listener)
+        assert hashlib.sha256(b"20002").digest() in listener.snapshot.keys
+        assert hashlib.sha256(b"2").digest() not in listener.snapshot.keys
+        await listener.keys.authenticate(issued.secret)
