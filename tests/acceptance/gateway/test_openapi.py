@@ -23,11 +23,24 @@ from tests.acceptance.gateway.processes import KEY, Gateway
 EXAMPLES = 100
 # Each that is well is read in a process of its own, embedded and stored.
 UPLOADS = 20
+# Of tenants and their keys: each is a transaction or a query, and there are many operations.
+OF_TENANTS = 10
 OPERATIONS = {
     ("DELETE", "/v1/rag/collections/{name}"),
     ("DELETE", "/v1/rag/documents/{document_id}"),
     ("DELETE", "/v1/sessions/{session_id}"),
+    ("DELETE", "/admin/v1/budgets"),
+    ("DELETE", "/admin/v1/limits"),
+    ("GET", "/admin/v1/audit"),
+    ("GET", "/admin/v1/budgets"),
     ("GET", "/admin/v1/cache/stats"),
+    ("GET", "/admin/v1/keys"),
+    ("GET", "/admin/v1/limits"),
+    ("GET", "/admin/v1/prices"),
+    ("GET", "/admin/v1/tenants"),
+    ("GET", "/admin/v1/tenants/{name}"),
+    ("GET", "/admin/v1/usage"),
+    ("GET", "/admin/v1/usage/engines"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/readyz"),
@@ -38,14 +51,22 @@ OPERATIONS = {
     ("GET", "/v1/rag/documents"),
     ("GET", "/v1/rag/documents/{document_id}"),
     ("GET", "/v1/sessions/{session_id}"),
+    ("PATCH", "/admin/v1/tenants/{name}"),
     ("POST", "/admin/v1/cache/explain"),
     ("POST", "/admin/v1/cache/purge"),
+    ("POST", "/admin/v1/keys"),
+    ("POST", "/admin/v1/keys/{key_id}/revoke"),
+    ("POST", "/admin/v1/keys/{key_id}/rotate"),
+    ("POST", "/admin/v1/prices"),
+    ("POST", "/admin/v1/tenants"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/embeddings"),
     ("POST", "/v1/rag/documents"),
     ("POST", "/v1/rag/query"),
     ("POST", "/v1/sessions"),
+    ("PUT", "/admin/v1/budgets"),
+    ("PUT", "/admin/v1/limits"),
 }
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -64,10 +85,17 @@ def operations(page: BaseSchema) -> list[APIOperation[Any, Any, Any, Any]]:
     return [result.ok() for result in page.get_all_operations() if isinstance(result, Ok)]
 
 
+def examples(path: str) -> int:
+    if path == "/v1/rag/documents":
+        return UPLOADS
+    is_of_tenants = path.startswith("/admin/v1/") and not path.startswith("/admin/v1/cache/")
+    return OF_TENANTS if is_of_tenants else EXAMPLES
+
+
 def cases() -> Iterator[tuple[str, str, GenerationMode]]:
     for method, path in sorted(OPERATIONS):
         yield method, path, GenerationMode.POSITIVE
-        if method == "POST" or "{" in path:  # elsewhere nothing can be sent, so nothing wrong either
+        if method in ("POST", "PUT") or "{" in path:  # elsewhere nothing can be sent, so nothing wrong either
             yield method, path, GenerationMode.NEGATIVE
 
 
@@ -79,7 +107,7 @@ def test_an_operation_answers_as_documented(
     (operation,) = (one for one in operations(page) if (one.method.upper(), one.path) == (method, path))
 
     @hypothesis.settings(
-        max_examples=UPLOADS if path == "/v1/rag/documents" else EXAMPLES,
+        max_examples=examples(path),
         deadline=None,
         derandomize=True,
         database=None,
