@@ -167,8 +167,9 @@ async def test_many_keys_come_at_the_start_and_in_one_change(registry: Registry)
     await tenant(registry)
     many = (
         "INSERT INTO api_keys (id, tenant, prefix, digest, version, expires_at, revoked_at) "
-        "SELECT 'key_' || n, 'acme', 'sk-', sha256(n::text::bytea), {version}, CASE WHEN n % 10 = 0 THEN now() - interval '2 days' END, "
-        "CASE WHEN n % 10 = 1 THEN now() END FROM generate_series({first}, {last}) AS n"
+        "SELECT 'key_' || n, 'acme', 'sk-', sha256(n::text::bytea), {version}, "
+        "CASE WHEN n % 10 = 0 THEN now() - interval '2 days' END, CASE WHEN n % 10 = 1 THEN now() END "
+        "FROM generate_series({first}, {last}) AS n"
     )
     await registry.rows(many.format(version=2, first=1, last=20_000))
     await registry.rows("UPDATE directory_state SET version = 2")
