@@ -49,7 +49,7 @@ class Pipeline:
             await self.reader.read(call)
             if call.session_id is not None:
                 await self.memory.recall(call)  # what was said before is part of what the call may use
-            await self.admission.admit(call, held)  # the key's requests and tokens
+            await self.admission.admit(call, held)  # requests and tokens of its key, tenant and model
             self.accounting.admitted(call, held)
             if call.rag is not None:
                 await self.grounding.prepare(call)
