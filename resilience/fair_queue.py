@@ -15,6 +15,8 @@ from resilience.token_counters import Account, Ticket, TicketState, TokenCounter
 
 __all__ = ["FairQueue", "Refusal", "Refused", "Ticket", "TicketState"]
 
+# Of the limit, so many newcomers may have a turn beyond it.
+_NEWCOMERS_PART = 4
 _SHORTEST_RETRY_S, _LONGEST_RETRY_S = 1.0, 60.0
 
 
@@ -57,7 +59,7 @@ class FairQueue:
 
     @property
     def served(self) -> int:
-        """Turns under way."""
+        """Turns under way; a few more than the limit where newcomers have come."""
         return self._rate.served
 
     @property
@@ -101,8 +103,9 @@ class FairQueue:
         account = lane.account(tenant, weight)
         tokens = weighted_tokens(prompt_tokens, min(account.mean_output, most_output_tokens))
         ticket = Ticket(account, batch, tokens, now_s, granted)
-        if self._rate.served < self._limit and not self._interactive.waiting and not self._batch.waiting:
+        if not account.waiting:
             lane.lift(account)
+        if self._has_room(account, batch=batch):
             self._start(ticket, now_s)
             return ticket
         self._refuse_the_hopeless(account, lane, patience_s, now_s)
@@ -132,6 +135,15 @@ class FairQueue:
         """When one who gave up waiting may try again: as long as all that waits now takes."""
         lane = self._batch if ticket.batch else self._interactive
         return self._rate.seconds_for(lane.waiting_tokens, self._clock()) or _SHORTEST_RETRY_S
+
+    def _has_room(self, account: Account, *, batch: bool) -> bool:
+        if self._rate.served < self._limit:
+            return not self._interactive.waiting and not self._batch.waiting
+        # A tenant that has no turn, and whose is the next one anyway, does not wait until one of this worker's ends:
+        # some turn at the engine ends sooner. The next one to end is not handed on in its place.
+        most = self._limit + self._limit // _NEWCOMERS_PART
+        is_next = not account.served and account.counter <= self._interactive.floor()
+        return self._rate.served < most and is_next and not batch and not account.waiting
 
     def _start(self, ticket: Ticket, now_s: float) -> None:
         ticket.state, ticket.started_s = TicketState.SERVED, now_s

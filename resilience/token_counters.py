@@ -114,9 +114,9 @@ class TokenCounters:
         account.counter = max(account.counter, self.floor())
 
     def join(self, ticket: Ticket) -> None:
+        """It waits. An account that has nothing else that waits has been lifted."""
         account = ticket.account
         if not account.waiting:
-            self.lift(account)
             self.waiting[account] = None
         account.waiting[ticket] = None
         account.waiting_tokens += ticket.tokens

@@ -35,6 +35,30 @@ def test_a_flood_does_not_stand_before_a_neighbour() -> None:
     assert desk.granted == ["a", "b"]
 
 
+def test_a_newcomer_does_not_wait_for_a_turn_of_the_flood_to_end() -> None:
+    desk = Desk(limit=8)
+    flood = [desk.ask("a") for _ in range(20)]
+    assert desk.ask("b").state is TicketState.SERVED
+    assert desk.ask("b").state is TicketState.WAITING, "it has a turn now"
+    assert desk.ask("c", batch=True).state is TicketState.WAITING, "nobody waits for it"
+    assert desk.ask("d").state is TicketState.SERVED
+    assert desk.ask("e").state is TicketState.WAITING, "a quarter of the limit is beyond it"
+    for ticket in flood[:2]:
+        desk.end(ticket)
+    assert desk.queue.served == 8, "what was beyond the limit is paid back first"
+
+
+def test_who_is_ahead_is_no_newcomer() -> None:
+    desk = Desk(limit=8)
+    for _ in range(20):
+        desk.ask("a")
+    ahead = desk.ask("b")
+    waiting = desk.ask("b")
+    desk.end(ahead, prompt=10_000)
+    desk.end(waiting)
+    assert desk.ask("b").state is TicketState.WAITING
+
+
 def test_idle_time_is_no_credit() -> None:
     """B has had nothing while A was served for long; from now on they take turns."""
     desk = Desk()

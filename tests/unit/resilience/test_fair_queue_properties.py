@@ -117,6 +117,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert queue.waiting == 0 or queue.served >= queue.limit
 
     @invariant()
+    def gives_few_turns_beyond_the_limit(self) -> None:
+        assert self.desk.queue.served <= 6 + 6 // 4
+
+    @invariant()
     def counts_what_is_there(self) -> None:
         queue, live = self.desk.queue, self.live
         assert queue.served == sum(1 for ticket in live if ticket.state is TicketState.SERVED)
