@@ -20,14 +20,14 @@ from bench.tenants.stack import Engine, EngineSize, Gateway, running_engine, run
 
 ALONE, FAIR, FIFO = "alone", "fair queue", "first in, first out"
 TIMES_B = 50
-ENGINE = EngineSize(sequences=32, time_scale=2)
+ENGINE = EngineSize(sequences=64, time_scale=1)
 TOKENS = 32
 _NOISY, _QUIET = "sk-bench-noisy-0c1f7a", "sk-bench-quiet-91be24"
 KEYS = {_NOISY: "noisy", _QUIET: "quiet"}
 # Of A, which asks as an open loop does and as a closed one too.
 USERS, AT_ONCE = 32, 320
 _SETTINGS = {"FAIR_QUEUE_MAX_WAITING": "64", "LOG_LEVEL": "WARNING"}
-_WARM_UP_S = 3.0
+_WARM_UP_S = 10.0
 _WATCH_S = 0.5
 _ALLOWED = "gateway_engine_turns_limit"
 
