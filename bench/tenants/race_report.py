@@ -23,7 +23,7 @@ def publish(rounds: Sequence[Round]) -> Published:
         ),
         figures=[
             _figure("overspent", "USD", [max(0.0, float(one.spent_usd - one.budget_usd)) for one in rounds], most=0),
-            # The estimate of a prompt is set aside, which may be a little more than the prompt.
+            # A bound of the prompt is set aside, which is a little more than the prompt, also in money.
             _figure("left of the budget", "requests", [one.left_in_requests for one in rounds], most=1.1),
             _figure("requests that ended otherwise", "requests", [float(one.other) for one in rounds], most=0),
             _figure(
