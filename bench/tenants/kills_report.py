@@ -16,6 +16,12 @@ from bench.tenants.kills import ENGINE, USERS, Result
 from bench.tenants.ledger import Row
 
 _NONE = Goal(at_most=0)
+_CAUSES = (
+    "Calls that ended well are billed what the engine said, so all of the difference is of calls that did not. Their "
+    "prompts are estimated, and billed where the engine had the request, also where it had not come to compute it: the "
+    "ledger has more. Of their answers the ledger has what had come to the gateway when the client left, or what the "
+    "killed worker had noted last, and the engine goes on for a moment: the ledger has less."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +116,25 @@ def _figures(result: Result, found: Findings) -> list[Figure]:
 def _token_table(result: Result, found: Findings) -> str:
     prompt = (found.exact_prompt, found.estimated_prompt, result.engine.prompt)
     completion = (found.exact_completion, found.estimated_completion, result.engine.completion)
-    return table(
-        ["tokens", "ledger, as the engine said", "ledger, estimated", "engine", "ledger - engine"],
+    rows = table(
         [
-            [name, *(f"{value:,}" for value in (exact, estimated, engine)), f"{exact + estimated - engine:+,}"]
+            "tokens",
+            "engine",
+            "ledger, as the engine said",
+            "engine, of calls that ended early",
+            "ledger, estimated for those",
+            "ledger - engine",
+        ],
+        [
+            [
+                name,
+                *(f"{value:,}" for value in (engine, exact, engine - exact, estimated)),
+                f"{exact + estimated - engine:+,}",
+            ]
             for name, (exact, estimated, engine) in (("prompt", prompt), ("completion", completion))
         ],
     )
+    return f"{rows}\n\n{_CAUSES}"
 
 
 def _ends_table(result: Result) -> str:

@@ -17,8 +17,8 @@ from bench.tenants.clients import Asked, Clients, End, Question, clients
 from bench.tenants.ledger import Row, settled_rows
 from bench.tenants.stack import GATEWAYS, EngineSize, ModelPrice, running_stack
 
-# Dear enough for a request to cost more than a cent. Prompts are cheap: what is set aside for one is a bound, many times
-# what it costs, and "one request" shall mean what one costs.
+# Dear enough for a request to cost more than a cent. Prompts are cheap: what is set aside for one is a bound, many
+# times what it costs, and "one request" shall mean what one costs.
 PRICE = ModelPrice(prefill=1.0, decode=400.0, cached=0.1)
 BUDGET_USD = Decimal("0.50")
 CLIENTS = 48

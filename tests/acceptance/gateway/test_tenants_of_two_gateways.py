@@ -21,7 +21,7 @@ from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, 
 
 SEQUENCES = 8
 TURNS_OF_A_WORKER = 2
-FLOOD = 120
+FLOOD = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +113,14 @@ async def test_backlogged_tenants_get_tokens_by_their_weights(pair: Pair) -> Non
     async with clients(pair.ports, prefix=prefix) as asking:
         # The heavy one's answers are long: by requests it would get much less than by tokens.
         asked = await asyncio.gather(
-            backlog(asking, Question(key=light, tokens=16), until=160),
-            backlog(asking, Question(key=heavy, tokens=48), until=160),
+            backlog(asking, Question(key=light, tokens=16), until=120),
+            backlog(asking, Question(key=heavy, tokens=48), until=120),
         )
     first_s = min(max(one.due_s for one in many) for many in asked)
     tokens = [sum(one.completion_tokens for one in many if one.ended_s < first_s) for many in asked]
     assert 2 < tokens[1] / tokens[0] < 4.5
-    rows = await settled_rows(pair.database_url, prefix, enough=lambda rows: len(rows) >= 320, quiet_s=0.2)
-    assert sum(row.completion_tokens for row in rows) == 160 * 16 + 160 * 48
+    rows = await settled_rows(pair.database_url, prefix, enough=lambda rows: len(rows) >= 240, quiet_s=0.2)
+    assert sum(row.completion_tokens for row in rows) == 120 * (16 + 48)
 
 
 async def backlog(asking: Clients, question: Question, *, until: int) -> list[Asked]:
