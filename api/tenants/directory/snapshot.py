@@ -13,10 +13,8 @@ from api.call import Caller
 from api.tenants.directory.price_table import PriceTable
 from api.tenants.directory.rows import BudgetRow, DirectoryRow, KeyRow, LimitRow, PriceRow, TenantRow
 from api.tenants.types import Budget, Lane
-from resilience.limiter.base import Quota, Window, WindowKind
+from resilience.limiter.base import UNLIMITED, Quota, Window, WindowKind
 
-# A limit that is not set; Redis counts in doubles, which are exact up to here.
-UNLIMITED = 2**53
 _states = itertools.count(1)
 _ModelWindows = dict[str, tuple[Window, ...]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.gateway.cache_tenants import ADMIN_KEY
 from tests.acceptance.gateway.openai_wire import ERROR, conforms
-from tests.acceptance.gateway.processes import KEY, Gateway
+from tests.acceptance.gateway.processes import KEY, Gateway, eventually
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 
 SHORT: dict[str, Any] = {**QUESTION, "max_tokens": 1}
@@ -69,3 +69,17 @@ def test_a_call_may_choose_its_lane_among_those_that_there_are(client: httpx.Cli
     assert client.post(CHAT, json={**SHORT, "service_tier": "flex"}).status_code == 200
     error = error_of(client.post(CHAT, json=SHORT, headers={"X-Priority": "urgent"}), 400)
     assert (error["code"], error["param"]) == ("invalid_header", "X-Priority")
+
+
+def test_what_was_refused_is_in_the_audit_log(gateway: Gateway, client: httpx.Client) -> None:
+    with gateway.client(ADMIN_KEY) as admin:
+
+        def codes() -> set[str]:
+            # Of a flood, such as the tests before this one made, only some are written.
+            client.post(f"{CHAT}?api_key={LEAKED}", json=SHORT)
+            client.post(CHAT, json={**SHORT, "tenant": "other"})
+            entries = admin.get("/admin/v1/audit", params={"limit": 50}).json()["entries"]
+            assert LEAKED not in str(entries)
+            return {entry["code"] for entry in entries}
+
+        eventually(codes, until=lambda found: found >= {"key_in_query", "tenant_mismatch"}, within_s=30)

@@ -8,14 +8,17 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api.tenants.types import Limit
 from scripts.embedded.ports import free_port
 from scripts.embedded.redis_server import redis_service, redis_url
 from scripts.embedded.service import ServiceProcess
+from tests.acceptance.gateway.directory_limits import set_limits
 from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 
@@ -37,16 +40,18 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProce
 
 
 @pytest.fixture(scope="module")
-def limited(gateways: GatewayFactory, own_redis: ServiceProcess) -> Iterator[Gateway]:
-    """Two workers with a limit of 60 a minute for each of two keys, and the usual patience with Redis."""
+def limited(gateways: GatewayFactory, own_redis: ServiceProcess, database_url: str) -> Iterator[Gateway]:
+    """Two workers with 60 a minute for each key and for a tenant that has two, and the usual patience with Redis."""
     directory = Path(own_redis.service.log_file).parent
     gateway = gateways.start(
         WORKERS=2,
         RATE_LIMIT_RPM=RPM,
         RATE_LIMIT_TIMEOUT_S=0.08,
         REDIS_URL=redis_url(directory=directory, port=own_redis.service.port),
-        API_KEYS="when-killed:acceptance,when-frozen:acceptance",
+        API_KEYS="when-killed:acceptance,when-frozen-1:outage,when-frozen-2:outage",
     )
+    limit = Limit(tenant="outage", requests_per_minute=RPM, tokens_per_minute=None)
+    set_limits(database_url, [limit], known_to=[gateway])
     yield gateway
     gateways.stop(gateway)
 
@@ -95,15 +100,15 @@ async def wait_for(gateway: Gateway, *, degraded_workers: int) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize(("how", "keys"), [("killed", ["when-killed"]), ("frozen", ["when-frozen-1", "when-frozen-2"])])
 async def test_limits_hold_and_everybody_is_answered(
-    limited: Gateway, own_redis: ServiceProcess, engine: Engine, how: str
+    limited: Gateway, own_redis: ServiceProcess, engine: Engine, how: str, keys: list[str]
 ) -> None:
     assert engine.process.is_running()
     lose: Callable[[], None] = own_redis.kill if how == "killed" else own_redis.freeze
     find: Callable[[], None] = own_redis.start_ready if how == "killed" else own_redis.thaw
     await wait_for(limited, degraded_workers=0)
-    clients = [limited.async_client(f"when-{how}") for _ in range(6)]
+    clients = [limited.async_client(key) for key in islice(cycle(keys), 6)]
     load = Load(clients)
     try:
         async with load.running():

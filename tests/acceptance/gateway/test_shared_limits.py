@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import cycle, islice
 
 import httpx
-import psycopg
 import pytest
 
-from api.tenants.directory.postgres import PostgresDirectory
-from api.tenants.directory.secret_keys import KeyDigests
-from api.tenants.errors import TenantExists
-from api.tenants.types import Actor, Lane, Limit
-from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
+from api.tenants.types import Limit
+from tests.acceptance.gateway.directory_limits import set_limits
+from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION
 
 PER_KEY, PER_TENANT, PER_MODEL = 200, 300, 5
@@ -36,31 +32,10 @@ def pair(gateways: GatewayFactory, database_url: str) -> Iterator[list[Gateway]]
     pair = [
         gateways.start(WORKERS=2, GATEWAY_REPLICAS=2, RATE_LIMIT_RPM=PER_KEY, API_KEYS=",".join(keys)) for _ in range(2)
     ]
-    version = asyncio.run(set_limits(database_url))
-    for gateway in pair:
-        eventually(gateway.samples, until=lambda found: found.total("gateway_directory_version") >= version)
+    set_limits(database_url, LIMITS, known_to=pair)
     yield pair
     for gateway in pair:
         gateways.stop(gateway)
-
-
-async def set_limits(database_url: str) -> int:
-    """The directory's version then."""
-    directory = PostgresDirectory(database_url=database_url, digests=KeyDigests(""))
-    await directory.start()
-    by = Actor(id="test")
-    try:
-        for name in sorted({limit.tenant for limit in LIMITS}):
-            with suppress(TenantExists):  # the gateways bring the tenants of their settings in, too
-                await directory.create_tenant(name, weight=1, lane=Lane.INTERACTIVE, by=by)
-        for limit in LIMITS:
-            await directory.set_limit(limit, by=by)
-    finally:
-        await directory.aclose()
-    with psycopg.connect(database_url) as connection:
-        row = connection.execute("SELECT version FROM directory_state").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 async def offered(pair: Sequence[Gateway], keys: Sequence[str], *, each: int) -> list[httpx.Response]:
