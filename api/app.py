@@ -115,6 +115,7 @@ def _rag_routes(settings: Settings, services: Services) -> APIRouter:
 def _sockets(settings: Settings, services: Services, query_keys: QueryKeys, write_event: WriteEvent | None) -> ASGIApp:
     limits = SocketLimits(
         max_connections=settings.websocket.websocket_max_per_worker,
+        tenant_share=settings.gateway.max_inflight_tenant_share,
         idle_timeout_s=settings.websocket.websocket_idle_timeout_s,
         request_timeout_s=settings.upstream.request_timeout_s,
         allowed_origins=allowed_origins(settings.websocket.websocket_allowed_origins),

@@ -27,6 +27,7 @@ from api.websocket_session import SocketSession
 from observability.context import request_id as logged_request_id
 from observability.logging import redacted
 from observability.metrics import Metrics
+from resilience.shared_places import SharedPlaces
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 class SocketLimits:
     max_connections: int
     """Of this worker."""
+    tenant_share: float
+    """Of them, those that a tenant gets that is alone."""
     idle_timeout_s: float
     request_timeout_s: float
     allowed_origins: frozenset[str]
@@ -57,13 +60,13 @@ class WebSocketCompletions:
         self._limits = limits
         self._query_keys = query_keys
         self._write_event = write_event or write_through_logging
-        self._open = 0
+        self._places = SharedPlaces(limits.max_connections, owner_share=limits.tenant_share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handshake = _Handshake(scope, send)
         await receive()  # tells of the handshake only
         try:
-            context = await self._admit(handshake)
+            context, tenant = await self._admit(handshake)
         except ApiError as error:
             await self._refuse(handshake, error)
             return
@@ -71,18 +74,17 @@ class WebSocketCompletions:
             logger.exception("unhandled error")
             await self._refuse(handshake, Internal("the gateway failed to open this WebSocket"))
             return
-        # Nothing is awaited between the look at the limit and this.
-        self._open += 1
+        # Nothing is awaited between the place that it has taken and this.
         self._metrics.websockets.inc()
         self._metrics.websocket_handshakes.labels("ok").inc()
         try:
             await self._serve(handshake, context, receive, send)
         finally:
-            self._open -= 1
+            self._places.give_back(tenant)
             self._metrics.websockets.dec()
 
-    async def _admit(self, handshake: _Handshake) -> RequestContext:
-        """Raises ApiError."""
+    async def _admit(self, handshake: _Handshake) -> tuple[RequestContext, str]:
+        """What its requests share, and the tenant that has taken a place for it. Raises ApiError."""
         scope = handshake.scope
         handshake.adopt(client_request_id(scope))
         self._query_keys.check(scope)
@@ -91,10 +93,8 @@ class WebSocketCompletions:
             raise NotFound(f"There is no WebSocket at {scope['path']}.", code="unknown_url")
         check_origin(scope, self._limits.allowed_origins)
         token = offered_token(scope)
-        handshake.caller = await self._pipeline.keys.authenticate(token)
-        if self._open >= self._limits.max_connections:
-            raise Overloaded("the gateway has as many WebSockets open as it can, try again shortly")
-        return RequestContext(
+        handshake.caller = caller = await self._pipeline.keys.authenticate(token)
+        context = RequestContext(
             endpoint=endpoint,
             path=scope["path"],
             token=token,
@@ -103,6 +103,11 @@ class WebSocketCompletions:
             timeout_s=self._limits.request_timeout_s,
             write_event=self._log,
         )
+        refusal = self._places.take(caller.tenant)
+        if refusal is not None:
+            whose = "" if refusal == "all" else " of this tenant"
+            raise Overloaded(f"the gateway has as many WebSockets{whose} open as it can, try again shortly")
+        return context, caller.tenant
 
     async def _refuse(self, handshake: _Handshake, error: ApiError) -> None:
         self._metrics.websocket_handshakes.labels(error.outcome).inc()

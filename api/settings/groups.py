@@ -78,7 +78,7 @@ class GatewaySettings(Group):
     max_inflight_per_worker: Positive = 2048
     """Requests one worker serves at a time; more get 503."""
     max_inflight_tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Part of them that one tenant gets when it is alone, less with each other; the rest is for newcomers. 1: all."""
+    """Part of them, and of WebSockets, that a tenant gets alone, less with each other; the rest is for newcomers."""
 
 
 class WebSocketSettings(Group):

@@ -71,7 +71,11 @@ async def connected(
 ) -> AsyncIterator[tuple[Client, asyncio.Task[None]]]:
     """An accepted connection and the task that serves it, which must end by itself; nothing is left behind."""
     limits = SocketLimits(
-        max_connections=1, idle_timeout_s=idle_timeout_s, request_timeout_s=timeout_s, allowed_origins=frozenset()
+        max_connections=1,
+        tenant_share=1,
+        idle_timeout_s=idle_timeout_s,
+        request_timeout_s=timeout_s,
+        allowed_origins=frozenset(),
     )
     query_keys = QueryKeys(lambda *_: None)
     app = WebSocketCompletions(house.pipeline, house.accounting, house.metrics, limits=limits, query_keys=query_keys)

@@ -11,9 +11,9 @@ from api.errors import KeysAway, Unauthenticated
 from api.tenants.directory.keys import DirectoryKeys, LatestTime
 from api.tenants.directory.rows import BudgetRow, DirectoryRow, KeyRow, LimitRow, TenantRow
 from api.tenants.directory.secret_keys import KeyDigests
-from api.tenants.directory.snapshot import UNLIMITED, Snapshot
+from api.tenants.directory.snapshot import Snapshot
 from api.tenants.types import Budget, Lane
-from resilience.limiter.base import Quota, Window, WindowKind
+from resilience.limiter.base import UNLIMITED, Quota, Window, WindowKind
 from tests.unit.api.fakes import QUOTA
 from tests.unit.api.known_keys import StillDirectory, keys_of
 
