@@ -13,11 +13,11 @@ from api.admin.gateway import AdminClient
 def add_to(groups: Groups) -> None:
     commands = commands_of(groups, "cache", help_="the answer cache")
     stats = commands.add_parser("stats", help="what the cache holds, tenant by tenant")
-    stats.add_argument("--tenant", help="only this one (default: all that API_KEYS names)")
+    stats.add_argument("--tenant", help="only this one (default: all that there are)")
     stats.set_defaults(ask=_stats, show=stats_report)
 
     purge = commands.add_parser("purge", help="remove answers, and keep those under way from being stored")
-    purge.add_argument("--tenant", required=True, help="whose answers; '*' for every tenant that API_KEYS names")
+    purge.add_argument("--tenant", required=True, help="whose answers; '*' for every tenant")
     scope = purge.add_mutually_exclusive_group()
     scope.add_argument("--tag", help="only those with it: entity:Apple, 'period:Q3 2024', model:NAME")
     scope.add_argument("--corpus-version", metavar="VERSION", help="only those of this X-Corpus-Version")

@@ -121,10 +121,10 @@ def build(settings: Settings) -> Services:
     tenants, turns = tenant_services(settings, metrics, catalogue), turn_services(settings, catalogue, metrics)
     redis = Redis.from_url(settings.stores.redis_address, socket_timeout=1.0, socket_connect_timeout=1.0)
     admission, accounting = _admission(settings.gateway, tenants, metrics), _accounting(settings, tenants, metrics)
-    guard, questions = GuardOff(), embedders.for_questions
+    guard, embedder = GuardOff(), embedders.for_questions
     router, sessions = _router(catalogue, backends, accounting, metrics), session_services(settings, metrics)
-    cache = answer_cache(settings, metrics, embedder=questions, router=router, admission=admission, guard=guard)
-    corpus = corpus_services(settings, metrics, pool, embedder=questions, cache=cache)
+    cache = answer_cache(settings, metrics, tenants, embedder=embedder, router=router, admission=admission, guard=guard)
+    corpus = corpus_services(settings, metrics, pool, embedder=embedder, cache=cache)
     return Services(
         pipeline=Pipeline(
             keys=tenants.keys,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from api.bootstrap.background_starts import started_in_background
+from api.bootstrap.tenants import TenantServices
 from api.cache.administration import CacheAdministration
 from api.cache.audit.auditor import Auditor
 from api.cache.audit.demotions import Demotions
@@ -70,6 +71,7 @@ class AnswerCacheServices:
 def answer_cache(
     settings: Settings,
     metrics: Metrics,
+    tenants: TenantServices,
     *,
     embedder: Embedder,
     router: Router,
@@ -100,7 +102,7 @@ def answer_cache(
         ),
         index=_index(settings, embedder),
     )
-    admin = parts.administration() if has_admin else None
+    admin = parts.administration(tenants.names) if has_admin else None
     if not is_on:
         # An operator may look into it and empty it while it is off.
         return AnswerCacheServices(cache=CacheOff(), admin=admin, closes=(link.aclose,))
@@ -120,7 +122,7 @@ class _Parts:
     index: ChosenIndex | None
     """None: nothing is found by nearness."""
 
-    def administration(self) -> CacheAdmin:
+    def administration(self, tenants: Callable[[], Iterable[str]]) -> CacheAdmin:
         cache = self.settings.cache
         explainer = Explainer(
             parser=self.parser,
@@ -134,7 +136,7 @@ class _Parts:
             store=self.store,
             index=self.index,
             explainer=explainer,
-            tenants=list(self.settings.keys.tenants_by_key().values()),
+            tenants=tenants,
             tenant_digest=self.digests.tenant,
             forget_audits=None if self.auditor is None else self.auditor.reset,
         )

@@ -39,6 +39,12 @@ class DirectoryServices:
     _follower: DirectoryFollower
     _keeper: SnapshotKeeper
     _settings_tenants: SettingsTenants
+    _configured_tenants: set[str]
+
+    def tenants(self) -> set[str]:
+        """The names of all tenants that this worker knows, with those of the settings."""
+        snapshot = self._follower.snapshot
+        return self._configured_tenants | (set() if snapshot is None else snapshot.tenants.keys())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,6 +84,7 @@ def directory_services(settings: Settings, metrics: Metrics) -> DirectoryService
         _follower=follower,
         _keeper=keeper,
         _settings_tenants=settings_tenants,
+        _configured_tenants=set(tenants_by_key.values()),
     )
 
 

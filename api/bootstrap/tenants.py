@@ -45,6 +45,10 @@ class TenantServices:
     def refusals(self) -> Refusals:
         return Refusals(self.directory, keys=self.keys)
 
+    def names(self) -> set[str]:
+        """Of all tenants that this worker knows."""
+        return self.directory_services.tenants()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as held:

@@ -1,9 +1,9 @@
-"""What operators ask of the answer cache, by the names that they know: tenants of API_KEYS, entities, periods."""
+"""What operators ask of the answer cache, by the names that they know: tenants, entities, periods."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from api.cache.base import EntryStore, VectorIndex
 from api.cache.errors import UnknownTenantError, VectorIndexError
@@ -11,6 +11,9 @@ from api.cache.explain import Explainer
 from api.cache.types import EntryRef, Explanation, PurgeRequest, PurgeResult, TenantStats
 
 logger = logging.getLogger(__name__)
+
+# Of all tenants, where one is not among them: to help with a typing error, not to list them.
+_NAMED = 10
 
 
 class CacheAdministration:
@@ -20,24 +23,24 @@ class CacheAdministration:
         store: EntryStore,
         index: VectorIndex | None,
         explainer: Explainer,
-        tenants: Sequence[str],
+        tenants: Callable[[], Iterable[str]],
         tenant_digest: Callable[[str], str],
         forget_audits: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`tenants`: the names that have keys. `index`: None where vectors are not kept.
+        """`tenants`: the names that may have keys, as of now. `index`: None where vectors are not kept.
 
         `forget_audits`: when nothing is left of what they were about; None where there are none.
         """
         self._store = store
         self._index = index
         self._explainer = explainer
-        self._tenants = tuple(sorted(set(tenants)))
+        self._tenants = tenants
         self._digest = tenant_digest
         self._forget_audits = forget_audits
 
     async def stats(self, tenant: str | None) -> list[TenantStats]:
         if tenant is None:
-            return [_stats(name, await self._store.stats(self._digest(name))) for name in self._tenants]
+            return [_stats(name, await self._store.stats(self._digest(name))) for name in self._known()]
         found = _stats(tenant, await self._store.stats(self._digest(tenant)))
         if not found.entries:
             self._refuse_unknown(tenant)
@@ -46,7 +49,8 @@ class CacheAdministration:
     async def purge(self, tenant: str | None, tag: str | None) -> PurgeResult:
         tags = () if tag is None else self._explainer.spellings_of(tag)
         removed: list[EntryRef] = []
-        for name in self._tenants if tenant is None else (tenant,):
+        names = self._known() if tenant is None else (tenant,)
+        for name in names:
             removed += await self._purge_one(self._digest(name), tags)
         if tenant is not None and not removed:
             self._refuse_unknown(tenant)
@@ -54,7 +58,7 @@ class CacheAdministration:
             await self._forget_audits()
         return PurgeResult(
             removed=len(removed),
-            tenants=self._tenants if tenant is None else (tenant,),
+            tenants=names,
             tags=tags,
             index_cleared=await self._forget(removed),
         )
@@ -77,12 +81,15 @@ class CacheAdministration:
             return False
         return True
 
+    def _known(self) -> tuple[str, ...]:
+        return tuple(sorted(set(self._tenants())))
+
     def _refuse_unknown(self, tenant: str) -> None:
         """A typing error must not look like a cache that was empty. Raises UnknownTenantError."""
-        if tenant not in self._tenants:
-            named = ", ".join(self._tenants)
-            text = f"No tenant {tenant!r} has a key or an answer in the cache; API_KEYS names {named}."
-            raise UnknownTenantError(text)
+        known = self._known()
+        if tenant not in known:
+            named = ", ".join(known[:_NAMED]) + (", …" if len(known) > _NAMED else "")
+            raise UnknownTenantError(f"No tenant {tenant!r} has a key or an answer in the cache; there are {named}.")
 
 
 def _stats(tenant: str, counted: Mapping[str, int | float]) -> TenantStats:

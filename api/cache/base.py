@@ -187,7 +187,7 @@ class HitAudit(Protocol):
 
 
 class CacheAdmin(Protocol):
-    """What operators ask. Tenants are names here, as in API_KEYS; None means every one that API_KEYS names."""
+    """What operators ask. Tenants are names here, as in API_KEYS and in the directory; None means every one of both."""
 
     async def stats(self, tenant: str | None) -> list[TenantStats]:
         """Sorted by name. Raises UnknownTenantError and StoreError."""

@@ -115,7 +115,7 @@ def admin_cache_router(cache: CacheAdmin, metrics: Metrics) -> APIRouter:
 
     @router.get("/stats", name="cache.stats", summary="What the answer cache holds, tenant by tenant")
     async def stats(
-        tenant: Annotated[_Tenant | None, Query(description="Only this one; left out: all that API_KEYS names")] = None,
+        tenant: Annotated[_Tenant | None, Query(description="Only this one; left out: all that there are")] = None,
         key_id: str = key,
     ) -> StatsPage:
         name = tenant or EVERY_TENANT

@@ -64,7 +64,7 @@ def administration(
         store=store,
         index=index,
         explainer=explainer,
-        tenants=TENANTS,
+        tenants=lambda: TENANTS,
         tenant_digest=digest,
         forget_audits=forget_audits,
     )
