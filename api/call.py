@@ -131,6 +131,12 @@ class Call:
     def arrived_at(self) -> datetime:
         return datetime.fromtimestamp(self.arrived_at_s, UTC)
 
+    @property
+    def wants_usage_in_chunks(self) -> bool:
+        """As vLLM's clients may."""
+        options = self.request.stream_options
+        return self.wants_usage and options is not None and bool(options.continuous_usage_stats)
+
     def make_bill(self, price_of: Callable[[Model, datetime], Price]) -> Bill:
         """What the call owes, counted once: whoever asks first fixes it, and everybody after gets the same.
 

@@ -64,15 +64,16 @@ def client_frames(call: Call, batch: list[Json], accounting: Accounting) -> list
     """What the client gets of a batch: conforming chunks in JSON, with usage for who asked for it."""
     accounting.progressed(call)
     conform = CHUNK[call.endpoint]
+    in_chunks = call.wants_usage_in_chunks
     frames: list[bytes] = []
     for frame in batch:
         if call.first_output_s is None and carries_output(frame):
             call.first_output_s = time.monotonic()
             call.turn.began()
         reports_usage = is_usage_only(frame)
-        if not call.wants_usage:
-            if reports_usage:
-                continue
+        if not call.wants_usage and reports_usage:
+            continue
+        if not (reports_usage or in_chunks):
             frame.pop("usage", None)
         conform(frame, call.public_model)
         if reports_usage:

@@ -200,6 +200,7 @@ def _backends(
             timeouts=timeouts,
             model=upstream.model,
             api_key=upstream.api_key,
+            usage_in_chunks=upstream.usage_in_chunks,
         )
 
     return {upstream: backend(upstream) for model in catalogue.models for upstream in model.upstreams}

@@ -11,6 +11,7 @@ _Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
 class StreamOptions(Struct):
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
 
 
 class Sampling(Struct, kw_only=True):

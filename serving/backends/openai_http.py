@@ -42,8 +42,10 @@ class OpenAIBackend:
         timeouts: Timeouts,
         model: str | None = None,
         api_key: str | None = None,
+        usage_in_chunks: bool = False,
     ) -> None:
         """`model`: the upstream's own name for the model; None forwards the name that the client used.
+        `usage_in_chunks`: ask streams to say with each chunk what they have used.
 
         A query in `base_url`, such as `?api-version=1`, is sent with every request. Raises ValueError for an
         `api_key` that no header can carry.
@@ -54,6 +56,7 @@ class OpenAIBackend:
         self._pool = pool
         self._timeouts = timeouts
         self._model = model
+        self._usage_in_chunks = usage_in_chunks
         self._origin = Origin.of(base_url)
         address = urlsplit(base_url)
         path, query = address.path.rstrip("/"), f"?{address.query}" if address.query else ""
@@ -125,7 +128,10 @@ class OpenAIBackend:
             body["model"] = self._model
         if request.stream:
             # Usage is always asked for, so that every stream is billed; it is stripped for clients who did not ask.
-            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+            options = body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+            # Of several choices vLLM says it for each alone.
+            if self._usage_in_chunks and request.choices == 1:
+                options["continuous_usage_stats"] = True
         try:
             data = _encode(body)
         except (ValueError, msgspec.MsgspecError) as error:  # such as half a surrogate pair

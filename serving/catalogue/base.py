@@ -130,6 +130,8 @@ class Upstream:
     api_key: str | None = field(default=None, repr=False)
     weight: int = 1
     timeouts: TimeoutOverrides = TimeoutOverrides()
+    usage_in_chunks: bool = False
+    """Whether its streams can say with each chunk what they have used so far, as vLLM's do."""
     engine: EngineSpec | None = None
 
 

@@ -54,7 +54,8 @@ def default_catalogue(
     base_url, api_key, model = base_url.rstrip("/"), api_key or None, model or None
 
     def upstream(served_name: str | None) -> tuple[Upstream, ...]:
-        return (Upstream(name=backend, base_url=base_url, model=served_name, api_key=api_key),)
+        own = backend != "openai"
+        return (Upstream(name=backend, base_url=base_url, model=served_name, api_key=api_key, usage_in_chunks=own),)
 
     match backend:
         case "mock":

@@ -123,6 +123,8 @@ def _upstream(entry: UpstreamEntry, model_name: str, variables: Mapping[str, str
         api_key=None if entry.api_key_env is None else variables[entry.api_key_env].strip(),
         weight=entry.weight,
         timeouts=TimeoutOverrides(**entry.timeouts.model_dump()),
+        # The platform's own engines can; of others nobody knows, and some refuse an option that they do not know.
+        usage_in_chunks=entry.engine is not None if entry.usage_in_chunks is None else entry.usage_in_chunks,
         engine=None if entry.engine is None else _engine(entry.engine),
     )
 

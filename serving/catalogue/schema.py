@@ -54,6 +54,7 @@ class UpstreamEntry(Entry):
     api_key_env: Text | None = None
     weight: Annotated[int, Field(gt=0, le=1_000_000)] = 1
     timeouts: TimeoutsEntry = TimeoutsEntry()
+    usage_in_chunks: bool | None = None
     engine: EngineEntry | None = None
 
     @field_validator("name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,16 +41,31 @@ async def send_body(exchange: Exchange, generation: Generation, reply: ReplyForm
 
 
 async def send_events(
-    exchange: Exchange, generation: Generation, reply: ReplyFormat, *, include_usage: bool, fault: StreamFault | None
+    exchange: Exchange, generation: Generation, reply: ReplyFormat, *, usage: UsageReport, fault: StreamFault | None
 ) -> None:
     """Stream all choices as they come. A client that goes away aborts them."""
     with exchange.on_disconnect(generation.close):
         try:
-            await _Events(exchange, generation, reply, fault).send(include_usage=include_usage)
+            await _Events(exchange, generation, reply, fault).send(usage)
         except _StreamEnded:
             return
         finally:
             generation.close()
+
+
+class UsageReport(Enum):
+    """When a stream says what it used."""
+
+    NONE = "none"
+    AT_THE_END = "at the end"
+    IN_CHUNKS = "in chunks"
+    """And at the end."""
+
+    @classmethod
+    def of(cls, *, asked: bool, in_chunks: bool) -> UsageReport:
+        if not asked:
+            return cls.NONE
+        return cls.IN_CHUNKS if in_chunks else cls.AT_THE_END
 
 
 class _Events:
@@ -61,11 +77,13 @@ class _Events:
         self._reply = reply
         self._fault = fault
         self._chunks = 0
+        self._usage_in_chunks = False
         # How many tokens of each choice were sent; -1 before its opening chunks.
         self._sent = [-1] * len(generation.sequences)
         self._ended = [False] * len(generation.sequences)
 
-    async def send(self, *, include_usage: bool) -> None:
+    async def send(self, usage: UsageReport) -> None:
+        self._usage_in_chunks = usage is UsageReport.IN_CHUNKS
         await self._strike()
         await self._exchange.start_events()
         while not all(self._ended):
@@ -74,7 +92,7 @@ class _Events:
                 return
             for index in range(len(self._sent)):
                 await self._send_choice(index)
-        if include_usage:
+        if usage is not UsageReport.NONE:
             await self._chunk(self._reply.usage_chunk(_usage(self._generation)))
         await self._exchange.event(b"[DONE]")
         await self._exchange.end()
@@ -91,7 +109,10 @@ class _Events:
         self._sent[index] = generated
         self._ended[index] = finished
         reason = str(sequence.finish_reason) if finished else None
-        await self._chunk(self._reply.chunk(index, sent, generated, reason))
+        chunk = self._reply.chunk(index, sent, generated, reason)
+        if self._usage_in_chunks:
+            chunk["usage"] = _usage(self._generation)
+        await self._chunk(chunk)
 
     async def _chunk(self, chunk: dict[str, Any]) -> None:
         await self._exchange.event(_encode(chunk))

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from serving.mock_llm.chat import Job, chat_job, new_id
 from serving.mock_llm.completions import completion_job
-from serving.mock_llm.delivery import send_body, send_events
+from serving.mock_llm.delivery import UsageReport, send_body, send_events
 from serving.mock_llm.embeddings import embedding_reply
 from serving.mock_llm.errors import ApiError, EngineFailure, InvalidRequest, MethodNotAllowed, UnknownModel, UnknownPath
 from serving.mock_llm.exchange import ClientGone, Exchange
@@ -140,13 +140,13 @@ class MockServer:
             await exchange.respond(200, body)
 
     async def _serve(self, exchange: Exchange, request: Sampling, job: Job) -> None:
-        include_usage = request.wants_usage()
+        usage = UsageReport.of(asked=request.wants_usage(), in_chunks=request.wants_usage_in_chunks())
         self._faults.strike_request()
         streamed = bool(request.stream)
         generation = self._engine.submit(job.prompts, job.plans, every_token=streamed)
         if streamed:
             fault = self._faults.strike_stream()
-            await send_events(exchange, generation, job.reply, include_usage=include_usage, fault=fault)
+            await send_events(exchange, generation, job.reply, usage=usage, fault=fault)
         else:
             await send_body(exchange, generation, job.reply, faults=self._faults)
 

@@ -62,6 +62,8 @@ class ResponseFormat(Struct, kw_only=True):
 
 class StreamOptions(Struct, kw_only=True):
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+    """With `include_usage`: each chunk says what was used so far, as vLLM's do."""
 
 
 class Sampling(Struct, kw_only=True):
@@ -91,6 +93,9 @@ class Sampling(Struct, kw_only=True):
         if self.stream_options is not None and not self.stream:
             raise InvalidRequest("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    def wants_usage_in_chunks(self) -> bool:
+        return self.wants_usage() and bool(self.stream_options and self.stream_options.continuous_usage_stats)
 
 
 class ChatRequest(Sampling, kw_only=True):

@@ -68,7 +68,7 @@ def test_every_answer_becomes_one_row(gateway: Gateway, client: httpx.Client) ->
         client.post(CHAT, json=QUESTION)
 
     def written(after: Samples) -> bool:
-        return grown(before, after, "gateway_ledger_rows_total", to="postgres") >= 10
+        return grown(before, after, "gateway_ledger_rows_total", to="redis") >= 10
 
     after = eventually(gateway.samples, until=written)
     eventually(lambda: gateway.samples().total("gateway_ledger_waiting_rows"), until=lambda count: count == 0)

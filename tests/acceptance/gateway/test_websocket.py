@@ -163,7 +163,7 @@ async def test_a_cancelled_request_stops_in_the_engine_and_pays_for_what_was_wri
         assert answered.last == {"type": "cancelled", "request_id": request_id}
         eventually(engine.running, until=lambda count: count == 0, within_s=2)
         row = ledger.one(request_id)
-        assert (row["outcome"], row["streamed"], row["estimated"]) == ("cancelled", True, True)
+        assert (row["outcome"], row["streamed"], row["estimated"]) == ("cancelled", True, False)
         assert 1 <= row["completion_tokens"] < 1000
         # The connection goes on, and so does its next request.
         engine.put_faults()

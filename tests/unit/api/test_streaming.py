@@ -157,3 +157,28 @@ async def test_nothing_is_sent_after_the_end() -> None:
     sent = len(wire.messages)
     await events.fail(Internal("too late"))
     assert len(wire.messages) == sent
+
+
+@pytest.mark.parametrize(
+    ("options", "in_chunks", "at_the_end"),
+    [
+        ({}, 0, 0),
+        ({"include_usage": True}, 0, 1),
+        ({"include_usage": True, "continuous_usage_stats": True}, 1, 1),
+        ({"continuous_usage_stats": True}, 0, 0),
+    ],
+)
+async def test_usage_in_chunks_is_the_gateways_unless_the_client_asks_for_it_too(
+    options: dict[str, bool], in_chunks: int, at_the_end: int
+) -> None:
+    wire, ledger = Wire(), MemoryLedger()
+    events = await writer(wire, {"ledger": ledger}, stream_options=options)
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+    reply = StreamReply(upstream="near", frames=frames([{**TEXT, "usage": usage}], [LAST]))
+    events._call.reply = reply
+    await events.write(reply)
+    *events_, done = wire.events
+    assert done == "[DONE]"
+    with_choices = [event for event in events_ if event["choices"]]
+    assert sum(event.get("usage") == usage for event in with_choices) == in_chunks
+    assert len(events_) - len(with_choices) == at_the_end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,21 @@ async def test_usage_is_always_asked_for_on_streams(upstream: OpenUpstream, opti
     reply = await backend.open(request(stream=True, stream_options=options))
     reply.close()
     assert server.exchanges[0].body["stream_options"] == {**(options or {}), "include_usage": True}
+
+
+@pytest.mark.parametrize(("can", "choices", "asked"), [(True, 1, True), (True, 2, False), (False, 1, False)])
+async def test_usage_in_chunks_is_asked_of_who_can_say_it_for_the_whole(
+    upstream: OpenUpstream, can: bool, choices: int, asked: bool
+) -> None:
+    async def stream(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        for index in range(choices):
+            await exchange.event({"choices": [{"index": index, "delta": {"content": "Hi"}, "finish_reason": "stop"}]})
+        await exchange.done()
+
+    server, backend = await upstream(stream, usage_in_chunks=can)
+    (await backend.open(replace(request(stream=True), choices=choices))).close()
+    assert server.exchanges[0].body["stream_options"].get("continuous_usage_stats", False) is asked
 
 
 async def test_an_error_that_is_null_is_none(upstream: OpenUpstream) -> None:

@@ -45,6 +45,15 @@ def test_usage_comes_only_when_asked_for(mock: MockProcess) -> None:
     assert not any("usage" in event for event in mock.events(messages=QUESTION))
 
 
+def test_usage_comes_with_each_chunk_when_asked_for(mock: MockProcess) -> None:
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    *chunks, last = mock.events(messages=QUESTION, stream_options=options)
+    written = [event["usage"]["completion_tokens"] for event in chunks if event["choices"][0]["delta"].get("content")]
+    assert written == sorted(written)
+    assert written[0] < written[-1] <= last["usage"]["completion_tokens"]
+    assert {event["usage"]["prompt_tokens"] for event in chunks if "usage" in event} == {last["usage"]["prompt_tokens"]}
+
+
 def test_a_repeated_prompt_is_found_in_the_prefix_cache(client: openai.OpenAI) -> None:
     messages: Any = [{"role": "system", "content": "A long system prompt. " * 40}, *QUESTION]
     cached = []
