@@ -86,7 +86,7 @@ bench-rag: venv-dev ## How rightly and how fast passages are found, and how fast
 	$(IN_VENV)/python -m bench.rag $(ARGS)
 
 .PHONY: bench-tenants
-bench-tenants: venv-dev ## What tenants get, owe and notice: fair share, keys, kills, budgets
+bench-tenants: venv-dev ## What tenants get, owe and notice: fair share, cost, keys, kills, bills, budgets
 	$(IN_VENV)/python -m bench.tenants $(ARGS)
 
 .PHONY: requirements

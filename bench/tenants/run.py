@@ -9,6 +9,8 @@ from pathlib import Path
 from bench.cores import Cores
 from bench.published import Published
 from bench.tenants import (
+    cost,
+    cost_report,
     keys,
     keys_report,
     kills,
@@ -23,7 +25,7 @@ from bench.tenants import (
     shares_report,
 )
 
-PARTS = ("neighbour", "shares", "keys", "kills", "month", "race")
+PARTS = ("neighbour", "shares", "cost", "keys", "kills", "month", "race")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,7 @@ async def run(part: str, site: Site, effort: Effort) -> Published:
     parts = {
         "neighbour": bench.neighbour,
         "shares": bench.shares,
+        "cost": bench.cost,
         "keys": bench.keys,
         "kills": bench.kills,
         "month": bench.month,
@@ -125,3 +128,9 @@ class _Bench:
             progress=site.progress,
         )
         return month_report.publish(result)
+
+    async def cost(self) -> Published:
+        site, effort = self._site, self._effort
+        seconds = effort.seconds / 4
+        rounds = await cost.run(rounds=effort.rounds, seconds=seconds, directory=site.directory, progress=site.progress)
+        return cost_report.publish(rounds, seconds=seconds)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from dataclasses import replace
 from decimal import Decimal
 
 from bench.figures import Verdict
 from bench.published import Published
-from bench.tenants import kills_report, neighbour_report, race_report, shares_report
+from bench.tenants import cost_report, kills_report, month_report, neighbour_report, race_report, shares_report
 from bench.tenants.clients import Asked, End
+from bench.tenants.cost import ALL, BARE, BUDGET
+from bench.tenants.cost import Round as CostRound
 from bench.tenants.faults import WORKER, Strike
 from bench.tenants.kills import EngineTokens
 from bench.tenants.kills import Result as Killed
 from bench.tenants.ledger import Row
+from bench.tenants.made_usage import MadeUsage
+from bench.tenants.month import MONTH
+from bench.tenants.month import Result as Billed
 from bench.tenants.neighbour import ALONE, FAIR, FIFO, Effort, EngineSeen, Result
 from bench.tenants.neighbour import Round as NoisyRound
 from bench.tenants.race import Round as RaceRound
@@ -136,3 +143,36 @@ def test_one_overspent_round_is_enough() -> None:
     assert set(verdicts(race_report.publish([kept])).values()) == {Verdict.PASS}
     broken = replace(kept, spent_usd=Decimal("0.500000001"))
     assert verdicts(race_report.publish([kept, kept, broken]))["overspent, worst round"] is Verdict.FALLS_SHORT
+
+
+def cost_round(requests_per_s: float) -> CostRound:
+    return CostRound(requests_per_s=requests_per_s, cpu_us=100, streams_per_s=50, stream_cpu_us=300)
+
+
+def test_cost_is_held_to_what_the_same_round_gives_without() -> None:
+    rounds = {ALL: [cost_round(90)], BUDGET: [cost_round(50)], BARE: [cost_round(100)]}
+    found = verdicts(cost_report.publish(rounds, seconds=1))
+    assert found["requests/s lost to all three"] is Verdict.PASS
+    slow = {**rounds, ALL: [cost_round(84)]}
+    assert verdicts(cost_report.publish(slow, seconds=1))["requests/s lost to all three"] is Verdict.FALLS_SHORT
+
+
+def test_a_nano_dollar_in_one_group_is_enough() -> None:
+    made = MadeUsage(month=MONTH, tenants=2, requests=50, seed=1)
+    rows = [json.loads(row) for row in made.rows()]
+    billed = Billed(
+        rows=100,
+        sent_twice=1,
+        drained_s=1.0,
+        expected=made.sums,
+        reported=copy.deepcopy(made.sums),
+        ledger_usd=sum((Decimal(row["cost_usd"]) for row in rows), Decimal(0)),
+        ledger_rows=100,
+        query_ms={"by tenant": (5.0, 9.0)},
+        table_mb=1.0,
+    )
+    assert set(verdicts(month_report.publish(billed)).values()) == {Verdict.PASS, Verdict.NO_GOAL}
+    wrong = copy.deepcopy(billed.reported)
+    next(iter(wrong.values())).cost_usd += Decimal("0.000000001")
+    found = verdicts(month_report.publish(replace(billed, reported=wrong)))
+    assert list(found.values()).count(Verdict.FALLS_SHORT) == 1
