@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.acceptance.gateway.openai_wire import ERROR, conforms
-from tests.acceptance.gateway.processes import KEY, Gateway, GatewayFactory, eventually
+from tests.acceptance.gateway.processes import KEY, OTHER_KEY, Gateway, GatewayFactory, eventually
 from tests.acceptance.gateway.raw_http import CHAT, QUESTION, Answer, exchange, request
 from tests.acceptance.gateway.raw_websocket import HANDSHAKE
 from tests.acceptance.gateway.socket_client import Socket, open_socket
@@ -24,10 +24,10 @@ STREAM: dict[str, Any] = {**QUESTION, "max_tokens": 5, "stream": True}
 
 @pytest.fixture(scope="module")
 def narrow(gateways: GatewayFactory) -> Iterator[Gateway]:
-    """Room for three sockets, and for a page of another host."""
+    """Room for five sockets, four of them for one tenant, and for a page of another host."""
     gateway = gateways.start(
         WORKERS=1,
-        WEBSOCKET_MAX_PER_WORKER=3,
+        WEBSOCKET_MAX_PER_WORKER=5,
         WEBSOCKET_ALLOWED_ORIGINS="https://chat.example.com, http://localhost:3000/",
     )
     yield gateway
@@ -121,20 +121,23 @@ async def test_pages_that_are_allowed_are_let_in(narrow: Gateway) -> None:
 
 async def test_there_are_as_many_as_may_be(narrow: Gateway) -> None:
     async with AsyncExitStack() as held:
-        for _ in range(3):
+        for _ in range(4):
             await held.enter_async_context(open_socket(narrow))
-        assert narrow.samples().total("gateway_websockets") == 3
+        assert "of this tenant" in (await refusal(narrow))["message"]
+        await held.enter_async_context(open_socket(narrow, key=OTHER_KEY))
+        assert narrow.samples().total("gateway_websockets") == 5
         refused = await refusal(narrow)
         assert (refused["status"], refused["code"]) == (503, "server_is_overloaded")
         assert int(refused["headers"]["retry-after"]) >= 1
+        assert "of this tenant" not in refused["message"]
         async with narrow.async_client() as client:  # requests over HTTP have room of their own
             assert (await client.post(CHAT, json=QUESTION)).status_code == 200
     eventually(lambda: narrow.samples().total("gateway_websockets"), until=lambda count: count == 0)
     async with open_socket(narrow) as socket:
         assert await works(socket)
     counted = narrow.samples()
-    assert counted.total("gateway_websocket_handshakes_total", outcome="server_is_overloaded") == 1
-    assert counted.total("gateway_websocket_handshakes_total", outcome="ok") >= 4
+    assert counted.total("gateway_websocket_handshakes_total", outcome="server_is_overloaded") == 2
+    assert counted.total("gateway_websocket_handshakes_total", outcome="ok") >= 6
 
 
 @pytest.mark.parametrize(
