@@ -34,12 +34,17 @@ class Stores:
 def usage_ledger(settings: Settings, metrics: Metrics, *, budgets: BudgetBook) -> UsageLedger:
     return ledger_at(
         Stores(settings.stores.redis_address, settings.stores.database_address),
-        folder=settings.embedded.data_dir.absolute() / "ledger",
+        folder=ledger_folder(settings),
         most_calls=settings.gateway.max_inflight_per_worker,
         settings=settings.ledger,
         metrics=metrics,
         budgets=budgets,
     )
+
+
+def ledger_folder(settings: Settings) -> Path:
+    """Where rows wait that Redis could not keep."""
+    return settings.embedded.data_dir.absolute() / "ledger"
 
 
 def ledger_at(
