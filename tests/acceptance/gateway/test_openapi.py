@@ -24,7 +24,7 @@ EXAMPLES = 100
 # Each that is well is read in a process of its own, embedded and stored.
 UPLOADS = 20
 # Of tenants and their keys: each is a transaction or a query, and there are many operations.
-OF_TENANTS = 10
+OF_TENANTS = 5
 OPERATIONS = {
     ("DELETE", "/v1/rag/collections/{name}"),
     ("DELETE", "/v1/rag/documents/{document_id}"),
