@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from api.bootstrap.admin import AdminServices, admin_services
-from api.bootstrap.answer_cache import AnswerCacheServices, answer_cache
+from api.bootstrap.answer_cache import answer_cache
+from api.bootstrap.answer_cache_services import AnswerCacheServices
 from api.bootstrap.corpus import CorpusServices, corpus_services
 from api.bootstrap.embedders import Embedders
 from api.bootstrap.sessions import SessionServices, session_services

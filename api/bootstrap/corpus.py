@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from api.bootstrap.answer_cache import AnswerCacheServices
+from api.bootstrap.answer_cache_services import AnswerCacheServices
 from api.bootstrap.background_starts import started_in_background
 from api.grounding.base import Grounding
 from api.grounding.off import GroundingOff

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.bootstrap import build
-from api.bootstrap.answer_cache import AnswerCacheServices
+from api.bootstrap.answer_cache_services import AnswerCacheServices
 from api.cache.errors import StoreError, UnknownTenantError
 from api.cache.off import CacheOff
 from api.settings import Settings, setting_names
