@@ -62,6 +62,8 @@ def gateways(
             "RATE_LIMIT_TPM": HUGE,
             # Most tests ask the same thing again and again, and mean the engine; the cache's own switch it on.
             "SEMANTIC_CACHE_ENABLED": "false",
+            # What documents need takes a third of a worker's start; those who ask them switch it on.
+            "RAG_ENABLED": "false",
             # These time-outs have tests of their own; here a loaded machine must not trip them.
             "RATE_LIMIT_TIMEOUT_S": "2",
             "SESSION_TIMEOUT_S": "2",
@@ -78,7 +80,7 @@ def gateways(
 @pytest.fixture(scope="session")
 def shared_gateway(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]:
     """Whatever the tests do to it: every refusal must be a judgement, and not an accident that ended in some 4xx."""
-    gateway = gateways.start(ADMIN_API_KEY=ADMIN_KEY, EMBEDDER_MODEL_DIR=str(minilm_dir))
+    gateway = gateways.start(ADMIN_API_KEY=ADMIN_KEY, EMBEDDER_MODEL_DIR=str(minilm_dir), RAG_ENABLED="true")
     yield gateway
     assert gateway.samples().total("gateway_requests_total", outcome="internal_error") == 0
     assert "Traceback" not in gateway.log()
@@ -113,6 +115,7 @@ def impatient(gateways: GatewayFactory) -> Iterator[Gateway]:
 def administered(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]:
     """A gateway with its answer cache and its admin API on, and many tenants."""
     gateway = gateways.start(
+        RAG_ENABLED="true",
         SEMANTIC_CACHE_ENABLED="true",
         ADMIN_API_KEY=ADMIN_KEY,
         API_KEYS=keys_of_tenants(),

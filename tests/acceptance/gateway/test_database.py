@@ -33,7 +33,7 @@ def answers(gateway: Gateway, request_id: str) -> None:
 def test_with_migrations_off_a_gateway_waits_for_who_does_them_and_tells_what_is_missing(
     gateways: GatewayFactory, empty_database_url: str, request_id: str
 ) -> None:
-    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", RAG_ENABLED="false", WORKERS=1)
+    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", WORKERS=1)
     assert gateway.readiness().status_code == 200
     assert postgres_of(gateway) == f"the database has no schema yet, {HEAD} is needed"
     answers(gateway, request_id)

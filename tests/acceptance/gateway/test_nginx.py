@@ -50,6 +50,7 @@ def shared_chain(
 ) -> Iterator[Chain]:
     edge, inside = free_port(), free_port()
     settings = {"MOCK_BASE_URL": f"http://127.0.0.1:{inside}/v1", "EMBEDDER_MODEL_DIR": str(minilm_dir)}
+    settings["RAG_ENABLED"] = "true"
     behind = [gateways.start(WORKERS=1, **settings) for _ in range(2)]
     topology = NginxTopology(
         edge=f"127.0.0.1:{edge}",

@@ -26,6 +26,7 @@ COMPANY = "aldermoor-robotics"
 @pytest.fixture(scope="module")
 def fresh(gateways: GatewayFactory, minilm_dir: Path) -> Iterator[Gateway]:
     gateway = gateways.start(
+        RAG_ENABLED="true",
         SEMANTIC_CACHE_ENABLED="true",
         API_KEYS="dev-key:howto",
         EMBEDDER_MODEL_DIR=str(minilm_dir),

@@ -80,6 +80,7 @@ def platform(
     url = postgres_url(directory=directory, port=port)
     lay_schema(url)
     gateway = gateways.start(
+        RAG_ENABLED="true",
         DATABASE_URL=url,
         EMBEDDER_MODEL_DIR=str(minilm_dir),
         WORKERS=1,

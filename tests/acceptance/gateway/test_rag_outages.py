@@ -74,6 +74,7 @@ def shared_stage(
     database_url = postgres_url(directory=directory, port=port)
     lay_schema(database_url)
     gateway = gateways.start(
+        RAG_ENABLED="true",
         WORKERS=1,
         DATABASE_URL=database_url,
         MOCK_BASE_URL=engine.base_url,
@@ -183,6 +184,7 @@ def test_a_gateway_with_another_embedder_says_that_the_vectors_do_not_fit(
 ) -> None:
     other = gateways.start(
         WORKERS=1,
+        RAG_ENABLED="true",
         DATABASE_URL=stage.database_url,
         MOCK_BASE_URL=stage.engine.base_url,
         EMBEDDER="openai",
@@ -201,7 +203,7 @@ def test_a_gateway_with_another_embedder_says_that_the_vectors_do_not_fit(
 
 
 def test_off_it_is_refused_and_nothing_else(gateways: GatewayFactory) -> None:
-    gateway = gateways.start(WORKERS=1, RAG_ENABLED="false")
+    gateway = gateways.start(WORKERS=1)
     reader = Reader(gateway, KEY)
     try:
         refused = reader.post()

@@ -66,8 +66,6 @@ def platform(gateways: GatewayFactory, tmp_path_factory: pytest.TempPathFactory)
         DATABASE_URL=database_url,
         MOCK_BASE_URL=engine.base_url,
         DATA_DIR=str(tmp_path_factory.mktemp("killed-data")),
-        # The corpus and its embedder have tests of their own.
-        RAG_ENABLED="false",
     )
     yield Platform(gateway=gateway, redis=redis, postgres=postgres, engine=engine, ledger=LedgerRows(database_url))
     gateways.stop(gateway)
