@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.gateway.cache_tenants import ADMIN_KEY, TENANTS, Tenant, ask_admin
+from tests.acceptance.gateway.cache_tenants import ADMIN_KEY, Tenant, ask_admin, keys_of_tenants
 from tests.acceptance.gateway.processes import Engine, Gateway, eventually
 from tests.acceptance.gateway.raw_http import exchange, request
 
@@ -20,6 +20,8 @@ NORVANE, QUILLORY = (
     "What was the net income of Quillory in Q3 2024?",
 )
 NORVANE_Q4 = "What was the net income of Norvane Labs in Q4 2024?"
+# The directory has more, which other tests have made.
+OF_SETTINGS = {entry.rpartition(":")[2] for entry in keys_of_tenants().split(",")}
 
 
 @pytest.mark.parametrize("action", ["stats", "purge", "explain"])
@@ -72,7 +74,7 @@ def test_statistics_are_of_the_tenant_that_was_asked_about(tenant: Tenant) -> No
     assert found["bytes"] > 200
     assert 0 <= found["newest_age_s"] <= found["oldest_age_s"] < 120
     everyone = ask_admin(tenant.gateway, "GET", "stats")["tenants"]
-    assert len(everyone) == TENANTS
+    assert {each["tenant"] for each in everyone} >= OF_SETTINGS
     assert tenant.stats()["entries"] == next(each["entries"] for each in everyone if each["tenant"] == tenant.name)
 
 
@@ -169,7 +171,7 @@ def test_every_tenant_at_once(administered: Gateway, tenant: Tenant, neighbour: 
     neighbour.keep(NORVANE)
     done = ask_admin(administered, "POST", "purge", {"tenant": "*"})
     assert done["removed"] >= 2
-    assert len(done["tenants"]) == TENANTS
+    assert set(done["tenants"]) >= OF_SETTINGS
     assert {each["entries"] for each in ask_admin(administered, "GET", "stats")["tenants"]} == {0}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -56,6 +56,7 @@ def administration(
     index: MemoryIndex | None = None,
     parser: QuestionParser | None = None,
     forget_audits: Callable[[], Awaitable[None]] | None = None,
+    tenants: Sequence[str] = TENANTS,
 ) -> CacheAdministration:
     explainer = Explainer(
         parser=parser or LastWordsParser(), embedder=None, min_cosine=0.92, ttl_s=86_400.0, volatile_ttl_s=300.0
@@ -64,7 +65,7 @@ def administration(
         store=store,
         index=index,
         explainer=explainer,
-        tenants=lambda: TENANTS,
+        tenants=lambda: tenants,
         tenant_digest=digest,
         forget_audits=forget_audits,
     )
@@ -120,6 +121,16 @@ async def test_a_purge_of_all_goes_through_every_tenant_once() -> None:
     done = await administration(store).purge(None, None)
     assert (done.removed, done.tenants) == (2, ("finsight", "other"))
     assert store.generations == {digest("finsight"): 1, digest("other"): 1}
+
+
+async def test_tenants_that_come_later_are_among_all() -> None:
+    store, tenants = CountingStore(Clock()), ["finsight"]
+    admin = administration(store, tenants=tenants)
+    tenants.append("newcomer")
+    filled(store, "newcomer")
+    assert [found.tenant for found in await admin.stats(None)] == ["finsight", "newcomer"]
+    done = await admin.purge(None, None)
+    assert (done.removed, done.tenants) == (1, ("finsight", "newcomer"))
 
 
 @pytest.mark.parametrize(
