@@ -46,5 +46,13 @@ def redis_budgets(settings: Settings, metrics: Metrics, *, catalogue: Catalogue,
         spans=Spans(hold_s=hold_s, lease_s=_LEASE_S),
         clock=time.monotonic,
     )
-    till = Till(link=link, state=state, keeper=keeper, sums=sums, months=months, reporting=reporting, hold_s=hold_s)
+    till = Till(
+        link=link,
+        state=state,
+        keeper=keeper,
+        sums=sums,
+        months=months,
+        reporting=reporting,
+        hold_s=hold_s,
+    )
     return RedisBudgets(till=till, worst_case=WorstCase(catalogue=catalogue, prices=prices), prices=prices)

@@ -17,6 +17,7 @@ LEASED_PART = 10
 LEAST_CALLS = 4
 # Asking for another lease for every small change would be one more call for each.
 _SLACK = 2
+_LARGEST_S = 60.0
 # So long leases are given back where a call has been refused because of them.
 _SHORT_S = 10.0
 # The ledger's sum counts as a floor when it is so old: by then all that it sums up has been settled.
@@ -66,7 +67,8 @@ class Account:
     unshared: int = 0
     """All that was."""
     largest: int = 0
-    """The most that was asked for a call."""
+    """The most that was set aside for a call in the last minute or so."""
+    largest_s: float = 0.0
     wants_telling: bool = False
     short_until_s: float = 0.0
     """Until then calls need what is leased."""
@@ -153,5 +155,6 @@ class Account:
 
     def _opened(self, hold: Hold) -> Hold:
         self.open[hold.id] = hold
-        self.largest = max(self.largest, hold.amount)
+        if hold.amount >= self.largest or hold.opened_s - self.largest_s > _LARGEST_S:
+            self.largest, self.largest_s = hold.amount, hold.opened_s
         return hold

@@ -74,6 +74,9 @@ class Keeper:
             account.budget, account.is_budgeted, account.used_s = budget, True, self._clock()
         return account
 
+    def now_s(self) -> float:
+        return self._clock()
+
     def wake(self) -> None:
         self._wake.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from api.errors import BudgetExhausted, BudgetsAway
 from api.tenants.budgets.account import Account, Hold
@@ -61,15 +60,15 @@ class Till:
     async def set_aside(self, tenant: str, budget: Budget, id_: str, amount: int) -> tuple[Account, Hold]:
         """To be given to `settle`. Raises BudgetExhausted and BudgetsAway."""
         account = self._keeper.account(tenant, self._months.current(), budget)
-        began_s = time.monotonic()
+        began_s = self._keeper.now_s()
         while True:
             verdict = await self._asked(account, id_, amount)
             if verdict == "granted":
-                return account, account.share(id_, amount, time.monotonic())
-            lent = account.lend(id_, amount, time.monotonic())
+                return account, account.share(id_, amount, self._keeper.now_s())
+            lent = account.lend(id_, amount, self._keeper.now_s())
             if lent is not None:
                 return account, lent
-            waits = time.monotonic() - began_s < _PATIENCE_S
+            waits = self._keeper.now_s() - began_s < _PATIENCE_S
             if verdict == "refused" or (verdict == "leased" and not waits):
                 raise self._exhausted(account, amount)
             if not waits or verdict == "away" or (verdict == "unknown" and self._keeper.ledger_failed_s > began_s):
@@ -139,7 +138,7 @@ class Till:
         elif standing.verdict == "unknown":
             self._keeper.ask_ledger()
         elif standing.verdict in ("granted", "refused"):
-            account.learn(standing.spent, standing.held, is_short=standing.is_short, now_s=time.monotonic())
+            account.learn(standing.spent, standing.held, is_short=standing.is_short, now_s=self._keeper.now_s())
             self._reporting.stands(account, standing)
         if standing.verdict == "refused":
             self._keeper.wake()
