@@ -77,6 +77,8 @@ class Account:
     """Calls that Redis has not been told the cost of: id -> cost."""
     doubtful: list[str] = field(default_factory=list)
     """Calls that have ended and been paid for out of the lease, which Redis may have a hold of all the same."""
+    covers: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Calls that had ended, and that Redis may have lost with their holds: id -> cost, and until when it matters."""
     ledger: list[tuple[float, int]] = field(default_factory=list)
     """When it was read, and what it says was spent; the latest last."""
 

@@ -24,7 +24,7 @@ _GATHER_S = 0.01
 _LEDGER_S = 3.0
 # A run of Redis that has lost what it knew waits so long for workers: longer than a link takes to find its way back.
 CLOSED_S = 4.0
-_ANNOUNCE_S = 3600.0
+_BEGIN_S = 3600.0
 # A lease is told again so often, so that all see soon how little is left.
 _RENEW_S = 2.0
 _IDLE_S = 900.0
@@ -59,7 +59,7 @@ class Keeper:
         self._wake = asyncio.Event()
         self._read_ledger = asyncio.Event()
         self._epoch = 0
-        self._announced_s = 0.0
+        self._begun_s = 0.0
         self.ledger_failed_s = 0.0
         """When it could not be read last; monotonic."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,21 +140,16 @@ class Keeper:
 
     async def _tell_everything(self) -> None:
         epoch = self._epoch
-        await self._state.find_run()
+        await self._state.begin(wait_ms=round(CLOSED_S * 1000))
+        self._begun_s = self._clock()
         await self._tell(self._accounts.values(), everything=True)
-        await self._announce()
-        self.ready = epoch == self._epoch
+        self.ready = await self._state.announce(workers=self._share_count) and epoch == self._epoch
 
     async def _look_at_the_run(self) -> None:
-        if not await self._state.is_known():
+        # The name of its data lasts a day: told anew, it lasts another one.
+        if self._clock() - self._begun_s > _BEGIN_S or not await self._state.is_same():
             self.run_lost()
             await self._tell_everything()
-        elif self._clock() - self._announced_s > _ANNOUNCE_S:
-            await self._announce()
-
-    async def _announce(self) -> None:
-        await self._state.announce(workers=self._share_count, wait_ms=round(CLOSED_S * 1000))
-        self._announced_s = self._clock()
 
     async def _flush(self) -> None:
         """Raises what the link raises; what has not arrived stays."""
@@ -191,6 +186,8 @@ class Keeper:
         told = telling.begin(account, wanted=wanted, now_s=now_s, spans=self._spans, everything=everything)
         standing = await self._state.tell(account.tenant, account.month, told.told, told.holds)
         told.confirm(standing)
+        if standing.verdict == "forgotten":
+            self.run_lost()
         if standing.verdict == "told":
             self._learn(account, standing)
         if account.wants_telling:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources import files
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 from resilience.redis_link import Argument, RedisAwayError, RedisLink, Script
@@ -56,26 +57,33 @@ class SharedState:
         self._worker = worker
         self._prefix = prefix
         self._run = ""
+        self._data = ""
         names = ("reserve", "settle", "tell", "read")
-        self._reserve, self._settle, self._tell, self._read = map(_script, names)
-        self._announce = Script(_FOLDER.joinpath("announce.lua").read_text("utf-8"))
+        self._reserve, self._settle, self._tell, self._read = (_script("budget", name) for name in names)
+        self._begin, self._announce = _script("begin"), _script("announce")
 
     @property
     def connected(self) -> bool:
         return self._link.connected
 
-    async def find_run(self) -> None:
-        """Which run of Redis this is: to be done for each connection, before anything else."""
+    async def begin(self, *, wait_ms: int) -> None:
+        """Find out which run of Redis this is, and which data it has: for each connection, before anything else.
+
+        Where it has none, it decides nothing for `wait_ms`.
+        """
         self._run = _run_of(await self._link.call("INFO", "server"))
+        self._data = ""
+        data = await self._link.run(self._begin, self._run_keys, token_hex(8), wait_ms, _RUN_TTL_MS)
+        self._data = data.decode()
 
-    async def is_known(self) -> bool:
-        """Whether this run has been told."""
-        return bool(await self._link.call("EXISTS", self._run_key))
+    async def is_same(self) -> bool:
+        """Whether it still has those data."""
+        data: bytes | None = await self._link.call("HGET", self._run_keys[0], "data")
+        return data is not None and data.decode() == self._data
 
-    async def announce(self, *, workers: int, wait_ms: int) -> int:
-        """That this worker has told all it knows. How many ms the run will be closed."""
-        keys = [self._run_key, f"{self._run_key}:told"]
-        return int(await self._link.run(self._announce, keys, self._worker, workers, wait_ms, _RUN_TTL_MS))
+    async def announce(self, *, workers: int) -> bool:
+        """That this worker has told all it knows. Whether that is still there."""
+        return bool(await self._link.run(self._announce, self._run_keys, self._data, self._worker, workers))
 
     async def reserve(  # noqa: PLR0913 - the arguments of the script
         self, tenant: str, month: str, id_: str, *, amount: int, budget: int, soft: int, ttl_ms: int, known: int
@@ -97,19 +105,19 @@ class SharedState:
         return await self._ask(self._read, tenant, month)
 
     @property
-    def _run_key(self) -> str:
-        return f"{self._prefix}:run:{self._run}"
+    def _run_keys(self) -> list[str]:
+        return [f"{self._prefix}:run:{self._run}", f"{self._prefix}:told:{self._run}"]
 
     async def _ask(self, script: Script, tenant: str, *arguments: Argument) -> Standing:
         keys = [f"{self._prefix}:{part}:{tenant}" for part in ("state", "holds", "ends")]
-        verdict, spent, held, leased, crossed, short, lease = await self._link.run(
-            script, [*keys, self._run_key], *arguments
-        )
+        keys.append(self._run_keys[0])
+        reply = await self._link.run(script, keys, self._data, *arguments)
+        verdict, spent, held, leased, crossed, short, lease = reply
         return Standing(verdict.decode(), spent, held, leased, bool(crossed), bool(short), lease)
 
 
-def _script(name: str) -> Script:
-    return Script("\n".join(_FOLDER.joinpath(f"{part}.lua").read_text("utf-8") for part in ("budget", name)))
+def _script(*parts: str) -> Script:
+    return Script("\n".join(_FOLDER.joinpath(f"{part}.lua").read_text("utf-8") for part in parts))
 
 
 def _run_of(info: Any) -> str:

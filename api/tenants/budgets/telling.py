@@ -6,13 +6,14 @@ would not have any more, and only by the answer it gets what it would have.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.tenants.budgets.account import Account, Backing, Hold
 from api.tenants.budgets.shared_state import Standing, Tell
 
 # By then the ledger has what an ended call did cost.
-_COVER_MS = 30_000
+_COVER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,17 @@ def begin(account: Account, *, wanted: int, now_s: float, spans: Spans, everythi
         spans=spans,
     )
     if everything:
-        telling.holds.extend((f"cover:{id_}", cost, _COVER_MS) for id_, cost in account.ended.items() if cost)
+        telling.holds.extend(_covers(account, now_s))
     return telling
+
+
+def _covers(account: Account, now_s: float) -> Iterator[tuple[str, int, int]]:
+    account.covers = {id_: cover for id_, cover in account.covers.items() if cover[1] > now_s}
+    for id_, cost in account.ended.items():
+        if cost:
+            account.covers.setdefault(id_, (cost, now_s + _COVER_S))
+    for id_, (cost, until_s) in account.covers.items():
+        yield f"cover:{id_}", cost, _ms(until_s - now_s)
 
 
 def _ms(seconds: float) -> int:

@@ -6,9 +6,14 @@
 --          refused last because of leases, in ms)
 -- KEYS[2]  hash: id of a hold -> `AMOUNT MONTH`. A worker's lease is a hold too: `lease:MONTH:WORKER`
 -- KEYS[3]  sorted set: id of a hold -> when it ends, in ms
+-- KEYS[4]  hash of this run of Redis: `data` (a name for what it holds), `opens_ms` (before that it decides nothing)
+-- ARGV[1]  the data that the worker has told what it knows; the other arguments are those of each script
 local SHORT_MS = 10000
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local run = redis.call('HMGET', KEYS[4], 'data', 'opens_ms')
+local is_told = run[1] == table.remove(ARGV, 1)
+local is_open = is_told and now_ms >= tonumber(run[2])
 
 local function amount_of(field)
     return tonumber(redis.call('HGET', KEYS[1], field) or '0')

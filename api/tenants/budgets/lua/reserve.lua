@@ -1,12 +1,11 @@
 -- Sets AMOUNT aside for a call, if that much is left.
--- KEYS[4]: when this run of Redis opens, in ms. ARGV: month, id, amount, budget, soft, ttl_ms, known
+-- ARGV: month, id, amount, budget, soft, ttl_ms, known
 local month, id, amount, budget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local soft, ttl_ms, known = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local opens_ms = redis.call('GET', KEYS[4])
-if not opens_ms then
+if not is_told then
     return nothing('forgotten')
 end
-if now_ms < tonumber(opens_ms) then
+if not is_open then
     return nothing('closed')
 end
 let_go_of_ended()

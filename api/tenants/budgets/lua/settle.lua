@@ -1,7 +1,7 @@
 -- What calls did cost takes the place of what was set aside for them. A call that nothing is set aside for (any more)
 -- changes nothing, so this may be said twice.
--- KEYS[4]: when this run of Redis opens. ARGV: month, soft, then id and cost of each call
-if redis.call('EXISTS', KEYS[4]) == 0 then
+-- ARGV: month, soft, then id and cost of each call
+if not is_told then
     return nothing('forgotten')
 end
 for index = 3, #ARGV, 2 do

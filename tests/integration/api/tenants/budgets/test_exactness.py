@@ -25,9 +25,11 @@ from api.tenants.budgets.till import Till
 from api.tenants.types import Budget
 from observability.metrics import Metrics
 from resilience.redis_link import Argument, RedisAwayError, RedisLink, Script
-from tests.integration.api.tenants.budgets.bank import TENANT, Clock, Ledger
+from tests.integration.api.tenants.budgets.bank import MONTH, TENANT, Clock, Ledger
 
 WORKERS = 3
+# So late the ledger hears of what calls did cost.
+LAG_S = 15.0
 BUDGET = Budget(300)
 METRICS = Metrics()  # one for all: a registry for each worker of each example would take most of the time
 
@@ -87,6 +89,8 @@ class World:
         self.ledger = Ledger()
         self.now_s = 0.0
         self.runs = 0
+        self.costs: list[tuple[float, int]] = []
+        """When calls ended, and what they did cost."""
 
     @property
     def run(self) -> str:
@@ -162,6 +166,7 @@ class Spending(RuleBasedStateMachine):
             cost = round(hold.amount * share)
             member.till.settle(account, hold, cost)
             member.cost += cost
+            self.world.costs.append((self.world.now_s, cost))
 
     @rule(who=who)
     def a_round(self, who: int) -> None:
@@ -231,7 +236,7 @@ class Spending(RuleBasedStateMachine):
 
     def is_open(self) -> bool:
         """All workers have told this run of Redis what they know."""
-        opens_ms = self.client.get(f"{{budget}}:run:{self.world.run}")
+        opens_ms = self.client.hget(f"{{budget}}:run:{self.world.run}", "opens_ms")
         return isinstance(opens_ms, bytes) and int(opens_ms) <= time.time() * 1000
 
     def _member(self) -> Member:
@@ -243,6 +248,8 @@ class Spending(RuleBasedStateMachine):
             self.runner.run(member.keeper._round())
 
     async def _ledger_round(self, member: Member) -> None:
+        known = sum(cost for ended_s, cost in self.world.costs if ended_s <= self.world.now_s - LAG_S)
+        self.world.ledger.spent[TENANT, MONTH] = known
         member.keeper.ask_ledger()
         await member.keeper._ledger_rounds()
 
