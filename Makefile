@@ -66,7 +66,7 @@ test: venv-dev ## Every test that needs no Docker and no engine; ARGS="-k name" 
 	$(IN_VENV)/pytest -m "not real" --own-stack -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-real
-test-real: venv-dev ## The tests with Docker, Ray and a real engine; STAGE=serving, cache, engines or scaling for some
+test-real: venv-dev ## The tests with Docker, Ray, a real engine and kills; STAGE=serving, cache, engines, tenants or scaling for some
 	scripts/test_real.sh $(STAGE)
 
 .PHONY: bench-overhead

@@ -7,12 +7,13 @@
 #     serving     docker-compose.serving.yml, as a user would start it
 #     cache       the tests of the answer cache once more, with Redis 8 and its vector sets
 #     engines     Ray Serve and vLLM as processes of this machine
+#     tenants     two gateways with two workers each, while workers, Redis and Postgres are killed; needs no containers
 #     scaling     docker-compose.scaling.yml, parts of which are killed under load
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly PYTHON=.venv/bin/python SMOKE_VENV=.venv-smoke
-readonly STAGES=(serving cache engines scaling)
+readonly STAGES=(serving cache engines tenants scaling)
 
 fail() {
     echo "test_real.sh: $*" >&2
@@ -130,6 +131,11 @@ stage_engines() (
     tests tests/real/engine tests/real/ray tests/real/chain
 )
 
+stage_tenants() (
+    step "tenants: kills"
+    tests tests/real/tenants
+)
+
 stop_engine() {
     local status=$?
     trap - EXIT
@@ -147,7 +153,7 @@ trap stop_engine EXIT
 trap 'exit 130' INT TERM
 for stage in "$@"; do
     # Whoever tests without containers needs no Docker.
-    if [[ $stage != engines && -z ${prepared:-} ]]; then
+    if [[ $stage != engines && $stage != tenants && -z ${prepared:-} ]]; then
         step "Docker and images"
         docker_answers || engine_started=1
         scripts/containers/prepare.sh
