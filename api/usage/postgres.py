@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -79,8 +80,8 @@ class PostgresUsage:
         rows = await self._rows(statement, bounds)
         if len(rows) > MAX_LINES:
             raise ReportTooLarge(f"The report would have more than {MAX_LINES:,} lines.")
-        lines = tuple(_line(query.group_by, row) for row in rows)
-        return UsageReport(query=query, lines=lines, total=reduce(add, (line.sums for line in lines), UsageSums()))
+        # Long ones take a while, and others wait for the event loop.
+        return await asyncio.to_thread(_report, query, rows)
 
     async def month_costs(self, month: date) -> Mapping[str, Decimal]:
         return dict(await self._rows(sql.SQL(_MONTH_COSTS), {"day": month}))
@@ -113,6 +114,8 @@ class PostgresUsage:
             "SELECT set_config('statement_timeout', %s, false)", (f"{self._timeout_s * 1000:.0f}",)
         )
         await connection.execute("SET default_transaction_read_only = on")
+        # The sums of tens of thousands of groups stay in memory.
+        await connection.execute("SET work_mem = '64MB'")
 
 
 async def _fetched(
@@ -124,6 +127,11 @@ async def _fetched(
 
 async def _nothing(connection: psycopg.AsyncConnection) -> None:
     """The schema is made by the migrations."""
+
+
+def _report(query: UsageQuery, rows: Sequence[tuple[Any, ...]]) -> UsageReport:
+    lines = tuple(_line(query.group_by, row) for row in rows)
+    return UsageReport(query=query, lines=lines, total=reduce(add, (line.sums for line in lines), UsageSums()))
 
 
 def _line(group_by: Sequence[Grouping], row: tuple[Any, ...]) -> UsageLine:
