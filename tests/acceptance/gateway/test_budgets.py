@@ -69,7 +69,7 @@ def test_an_exhausted_budget_is_refused_as_openai_does_and_not_tried_again(gatew
     assert refused.headers["x-should-retry"] == "false"
     assert "retry-after" not in refused.headers
     official = openai.OpenAI(base_url=gateway.base_url, api_key=payer.key, max_retries=3)
-    with official, pytest.raises(openai.RateLimitError, match="Your budget for .* is spent"):
+    with official, pytest.raises(openai.RateLimitError, match=r"Your budget for .* is spent"):
         official.chat.completions.create(model="finsight-fast", messages=[{"role": "user", "content": "hello"}])
     now = gateway.samples().total("gateway_budget_refused_total", tenant="payer")
     assert now - attempts == 2, "the client has tried again"
