@@ -24,7 +24,7 @@ FLOOR = 4
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 4, 32
 # How many times the least that such an answer takes it may take, to its beginning or as a whole, and seconds on top.
 # With each request in its batch an engine takes longer for a token, and does more of them all the same.
-_TOLERANCE_OF_BEGINNING, _TOLERANCE_OF_WHOLE, _SLACK_S = 1.5, 1.5, 0.03
+_TOLERANCE_OF_BEGINNING, _TOLERANCE_OF_WHOLE, _SLACK_S = 2.0, 1.5, 0.05
 # Of what is allowed, how much an answer may take if there are to be more.
 _EASY = 0.75
 _STRONGEST_DECREASE, _WEAKEST_DECREASE = 0.5, 0.95

@@ -15,8 +15,8 @@ from resilience.token_counters import Account, Ticket, TicketState, TokenCounter
 
 __all__ = ["FairQueue", "Refusal", "Refused", "Ticket", "TicketState"]
 
-# Of the limit, so many newcomers may have a turn beyond it.
-_NEWCOMERS_PART = 4
+# Of the limit, so large a part may be beyond it.
+_BEYOND_PART = 4
 _SHORTEST_RETRY_S, _LONGEST_RETRY_S = 1.0, 60.0
 
 
@@ -49,6 +49,8 @@ class FairQueue:
         self._batch_share = batch_share
         self._interactive, self._batch = TokenCounters(), TokenCounters()
         self._rate = ServiceRate()
+        # Turns beyond the limit that have not been paid back.
+        self._beyond = 0
         # What the waiting batch lane is owed of what interactive requests got, and in which time of its waiting.
         self._owed_tokens = 0.0
         self._owed_in = 0
@@ -59,7 +61,7 @@ class FairQueue:
 
     @property
     def served(self) -> int:
-        """Turns under way; a few more than the limit where newcomers have come."""
+        """Turns under way; a few may be beyond the limit."""
         return self._rate.served
 
     @property
@@ -128,6 +130,7 @@ class FairQueue:
             tokens = weighted_tokens(computed_prompt_tokens, output_tokens or 0)
             self._owe(ticket, tokens - ticket.tokens)
             self._rate.ended(ticket.started_s, self._clock(), tokens)
+            self._beyond = max(0, self._beyond - 1) if self._rate.served >= self._limit else 0
             lane.end(ticket, tokens, output_tokens)
             self._hand_on()
 
@@ -139,14 +142,24 @@ class FairQueue:
     def _has_room(self, account: Account, *, batch: bool) -> bool:
         if self._rate.served < self._limit:
             return not self._interactive.waiting and not self._batch.waiting
-        # A tenant that has no turn, and whose is the next one anyway, does not wait until one of this worker's ends:
-        # some turn at the engine ends sooner. The next one to end is not handed on in its place.
-        most = self._limit + self._limit // _NEWCOMERS_PART
-        is_next = not account.served and account.counter <= self._interactive.floor()
-        return self._rate.served < most and is_next and not batch and not account.waiting
+        is_next = not account.waiting and account.counter <= self._interactive.floor()
+        return is_next and self._may_go_beyond(account, batch=batch)
+
+    def _may_go_beyond(self, account: Account, *, batch: bool) -> bool:
+        """A tenant whose turn is next and that has far less turns than its part need not wait until one here ends.
+
+        At the engines some turn ends sooner than at this worker, which has a few of them or has to give some up. Each
+        turn beyond the limit is paid back by one that ends and is not handed on.
+        """
+        if batch or self._beyond >= self._limit // _BEYOND_PART:
+            return False
+        weights = sum(other.weight for other in self._interactive.waiting if other is not account) + account.weight
+        return not account.served or 2 * account.served * weights <= self._limit * account.weight
 
     def _start(self, ticket: Ticket, now_s: float) -> None:
         ticket.state, ticket.started_s = TicketState.SERVED, now_s
+        if self._rate.served >= self._limit:
+            self._beyond += 1
         if (self._interactive if ticket.batch else self._batch).waiting:  # one lane goes before the other
             ticket.owed_in = self._owed_in
             self._owe(ticket, ticket.tokens)
@@ -161,7 +174,9 @@ class FairQueue:
         self._owed_tokens += -tokens if ticket.batch else tokens * share / (1 - share)
 
     def _hand_on(self) -> None:
-        while self._rate.served < self._limit and (ticket := self._next()) is not None:
+        while (ticket := self._next()) is not None:
+            if self._rate.served >= self._limit and not self._may_go_beyond(ticket.account, batch=ticket.batch):
+                return
             (self._batch if ticket.batch else self._interactive).leave(ticket)
             self._start(ticket, self._clock())
             ticket.granted()

@@ -39,13 +39,27 @@ def test_a_newcomer_does_not_wait_for_a_turn_of_the_flood_to_end() -> None:
     desk = Desk(limit=8)
     flood = [desk.ask("a") for _ in range(20)]
     assert desk.ask("b").state is TicketState.SERVED
-    assert desk.ask("b").state is TicketState.WAITING, "it has a turn now"
-    assert desk.ask("c", batch=True).state is TicketState.WAITING, "nobody waits for it"
+    batch = desk.ask("c", batch=True)
+    assert batch.state is TicketState.WAITING, "nobody waits for it"
+    desk.end(batch)
     assert desk.ask("d").state is TicketState.SERVED
-    assert desk.ask("e").state is TicketState.WAITING, "a quarter of the limit is beyond it"
-    for ticket in flood[:2]:
+    desk.ask("e")
+    assert "e" not in desk.granted, "a quarter of the limit is beyond it"
+    desk.end(flood[0])
+    assert "e" in desk.granted, "which is paid back by what ends and is not handed on"
+    assert desk.queue.served == 10
+    for ticket in flood[1:3]:
         desk.end(ticket)
-    assert desk.queue.served == 8, "what was beyond the limit is paid back first"
+    assert desk.queue.served == 8
+
+
+def test_of_a_lower_limit_a_newcomer_has_its_turn_at_once() -> None:
+    desk = Desk(limit=16)
+    for _ in range(30):
+        desk.ask("a")
+    desk.queue.set_limit(8)
+    assert desk.ask("b").state is TicketState.SERVED
+    assert desk.queue.served == 17
 
 
 def test_who_is_ahead_is_no_newcomer() -> None:
