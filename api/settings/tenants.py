@@ -23,7 +23,7 @@ class TenantSettings(Group):
     database_migrate: bool = True
     """Bring the database to this version's schema when the gateway starts."""
     budget_timeout_s: Seconds = 0.08
-    """Seconds Redis may take to set the cost of a request aside before the worker decides by its own share."""
+    """Seconds Redis may take to set the cost of a request aside before the worker spends its lease."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

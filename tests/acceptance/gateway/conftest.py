@@ -67,6 +67,7 @@ def gateways(
             # These time-outs have tests of their own; here a loaded machine must not trip them.
             "RATE_LIMIT_TIMEOUT_S": "2",
             "SESSION_TIMEOUT_S": "2",
+            "BUDGET_TIMEOUT_S": "2",
             "CONNECT_TIMEOUT_S": "15",
             "REDIS_URL": redis_server.url,
             "DATABASE_URL": database_url,
