@@ -126,12 +126,14 @@ def test_what_a_killed_worker_had_under_way_is_billed(bank: Bank, engine: Engine
             if seen == 5:
                 for worker in before:
                     os.kill(worker, signal.SIGKILL)
-    [row] = bank.rows.of(request_id, within_s=40)
+    # A loaded machine takes its time to start workers.
+    eventually(bank.gateway.workers, until=lambda workers: len(set(workers) - before) == 2, within_s=90)
+    eventually(lambda: bank.rows.now(request_id), until=lambda rows: len(rows) == 1, within_s=60)
+    row = bank.rows.one(request_id)
     assert (row["outcome"], row["estimated"], row["upstream"]) == ("killed", True, "mock")
     assert 4 <= row["completion_tokens"] < 200
     assert row["prompt_tokens"] > 0
     assert row["cost_usd"] > 0
-    eventually(bank.gateway.workers, until=lambda workers: len(set(workers) - before) == 2, within_s=40)
     assert len(bank.rows.now(request_id)) == 1
 
 
