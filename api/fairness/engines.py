@@ -201,6 +201,8 @@ class EngineTurn:
         return f"{prompt_size}-{written_size}-{min(call.request.generations, 4)}-{call.rag is not None:d}"
 
     def _give_up(self) -> None:
+        if self._future is not None and self._future.done():
+            return  # the turn has come just now, and its task, which goes on soon, will have it
         self._engines.queue.end(self.ticket)  # out of the queue now, whenever its task goes on
         self._settle(in_time=False)
 

@@ -178,3 +178,16 @@ async def test_engines_of_another_model_tell_nothing() -> None:
     call.turn.failed(BackendOverloaded("busy", upstream="a-fallback"))
     assert counter.engines.queue.limit == 20
     held.release()
+
+
+async def test_a_turn_that_comes_as_the_time_is_up_is_its_callers_until_it_ends() -> None:
+    counter, first, second = Counter(timeout_s=0.02), Held(), Held()
+    await counter.turns.take(await counter.call("a"), first)
+    waiting = asyncio.create_task(counter.turns.take(await counter.call("b"), second))
+    await settle()
+    asyncio.get_running_loop().call_later(0.001, first.release)
+    time.sleep(0.05)  # noqa: ASYNC251 - so that both are due in one round of the loop
+    await waiting
+    assert (counter.engines.queue.served, counter.gauge("gateway_engine_turns")) == (1, 1)
+    second.release()
+    assert counter.is_empty()
