@@ -59,12 +59,9 @@ def admin_keys_router(parts: AdminParts) -> APIRouter:
     @router.get("", name="key.list", summary="API keys, without their secrets")
     async def keys(query: Annotated[KeysOf, Query()], by: Actor = BY) -> KeyList:
         with administered("key.list", by, tenant=query.tenant):
-            if query.tenant is not None:
-                await parts.tenant(query.tenant)
-            found = sorted(await parts.directory.keys(query.tenant), key=lambda key: key.id)
-            page = [key for key in found if query.after is None or key.id > query.after][: query.limit + 1]
-            shown = page[: query.limit]
-            return KeyList(keys=shown, next_after=shown[-1].id if len(page) > len(shown) else None)
+            found = await parts.directory.keys(query.tenant, after=query.after, limit=query.limit + 1)
+            shown = list(found[: query.limit])
+            return KeyList(keys=shown, next_after=shown[-1].id if len(found) > len(shown) else None)
 
     @router.post("", name="key.create", summary="A new key, whose secret is shown this once", status_code=201)
     async def create(body: NewKey, response: Response, by: Actor = BY) -> IssuedKey:

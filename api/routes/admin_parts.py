@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from api.errors import InvalidRequest, UnknownModel
 from api.tenants.base import Directory
-from api.tenants.errors import NoSuchKey, NoSuchTenant
+from api.tenants.errors import NoSuchTenant
 from api.tenants.types import ApiKey, Tenant
 from api.usage.base import MonthSpending, UsageReports, WaitingRows
 from serving.catalogue.base import Catalogue, UnknownModelError
@@ -33,18 +33,10 @@ class AdminParts:
 
     async def key_of(self, tenant: str, key_id: str) -> ApiKey:
         """Raises NoSuchKey, and InvalidRequest for the key of another tenant."""
-        found = next((key for key in await self.directory.keys(tenant) if key.id == key_id), None)
-        if found is None:
-            await self.key(key_id)  # raises, or the key is another tenant's
+        found = await self.directory.key(key_id)
+        if found.tenant != tenant:
             refuse_another_tenant(f"The key {key_id} is not one of the tenant {tenant!r}.")
         return found
-
-    async def key(self, key_id: str) -> ApiKey:
-        """Raises NoSuchKey."""
-        for key in await self.directory.keys(None):
-            if key.id == key_id:
-                return key
-        raise NoSuchKey(f"There is no key {key_id!r}.", param="key_id")
 
     def check_model(self, name: str) -> None:
         """Raises UnknownModel, and InvalidRequest for an alias: limits and prices are of the model behind it."""

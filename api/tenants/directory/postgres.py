@@ -67,8 +67,11 @@ class PostgresDirectory:
         work = partial(tenant_changes.alter, name=name, weight=weight, lane=lane, disabled=disabled)
         return await self._changes.make(work, by=by)
 
-    async def keys(self, tenant: str | None) -> Sequence[ApiKey]:
-        return await self._changes.read(partial(key_changes.every, tenant=tenant))
+    async def keys(self, tenant: str | None, *, after: str | None, limit: int) -> Sequence[ApiKey]:
+        return await self._changes.read(partial(key_changes.page, tenant=tenant, after=after, limit=limit))
+
+    async def key(self, key_id: str) -> ApiKey:
+        return await self._changes.read(partial(key_changes.existing, key_id=key_id))
 
     async def create_key(
         self, tenant: str, *, name: str, lane: Lane | None, expires_at: datetime | None, by: Actor

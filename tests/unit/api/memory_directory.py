@@ -54,9 +54,18 @@ class MemoryDirectory:
         self._tenants[name] = tenant
         return self._note("tenant.change", name, tenant, by, tenant=name)
 
-    async def keys(self, tenant: str | None) -> Sequence[ApiKey]:
+    async def keys(self, tenant: str | None, *, after: str | None, limit: int) -> Sequence[ApiKey]:
         self._answer()
-        return [key for key in self._keys.values() if tenant in (None, key.tenant)]
+        if tenant is not None:
+            self._tenant(tenant)
+        found = sorted((key for key in self._keys.values() if tenant in (None, key.tenant)), key=lambda key: key.id)
+        return [key for key in found if after is None or key.id > after][:limit]
+
+    async def key(self, key_id: str) -> ApiKey:
+        self._answer()
+        if key_id not in self._keys:
+            raise NoSuchKey(f"There is no key {key_id!r}.", param="key_id")
+        return self._keys[key_id]
 
     async def create_key(
         self, tenant: str, *, name: str, lane: Lane | None, expires_at: datetime | None, by: Actor

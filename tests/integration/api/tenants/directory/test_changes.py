@@ -64,7 +64,7 @@ async def test_what_no_tenant_can_be(registry: Registry) -> None:
     with pytest.raises(NoSuchTenant):
         await directory.change_tenant("other", weight=1.0, lane=None, disabled=None, by=BY)
     with pytest.raises(NoSuchTenant):
-        await directory.keys("other")
+        await directory.keys("other", after=None, limit=10)
     assert (await version(registry), len(await lines(registry))) == (1, 1)
 
 
@@ -74,8 +74,8 @@ async def test_a_key_is_stored_as_a_digest_and_never_shown_again(registry: Regis
     assert issued.secret.startswith(f"{issued.key.prefix}-")
     assert len(issued.key.prefix) >= len("sk-") + 8
     assert len(issued.secret) - len(issued.key.prefix) > 256 / 6
-    assert await registry.directory.keys("acme") == [issued.key]
-    assert await registry.directory.keys(None) == [issued.key]
+    assert await registry.directory.keys("acme", after=None, limit=10) == [issued.key]
+    assert await registry.directory.keys(None, after=None, limit=10) == [issued.key]
     assert issued.key.lane is Lane.BATCH
     assert await registry.rows("SELECT digest FROM api_keys") == [(DIGESTS.of(issued.secret),)]
     whole = str(await registry.rows("SELECT api_keys::text FROM api_keys UNION ALL SELECT a::text FROM audit_log a"))
@@ -83,6 +83,25 @@ async def test_a_key_is_stored_as_a_digest_and_never_shown_again(registry: Regis
     assert issued.secret.removeprefix(issued.key.prefix) not in whole
     (*_, line) = await lines(registry)
     assert DIGESTS.of(issued.secret).hex() not in str(line)
+
+
+async def test_of_many_keys_a_page_is_read_at_a_time(registry: Registry) -> None:
+    for name in ("acme", "other"):
+        await tenant(registry, name)
+    await registry.rows(
+        "INSERT INTO api_keys (id, tenant, prefix, digest, version) SELECT 'key_' || lpad(n::text, 5, '0'), "
+        "CASE WHEN n % 3 = 0 THEN 'acme' ELSE 'other' END, 'sk-', sha256(n::text::bytea), 2 "
+        "FROM generate_series(1, 3000) AS n"
+    )
+    directory, seen, after = registry.directory, list[str](), None
+    while page := await directory.keys("acme", after=after, limit=400):
+        seen += [key.id for key in page]
+        after = seen[-1]
+    assert seen == [f"key_{number:05}" for number in range(3, 3001, 3)]
+    assert len(await directory.keys(None, after="key_02990", limit=400)) == 10
+    assert (await directory.key("key_00003")).tenant == "acme"
+    with pytest.raises(NoSuchKey):
+        await directory.key("key_3")
 
 
 async def test_no_key_for_a_tenant_that_is_disabled_or_unknown_nor_with_an_end_in_the_past(registry: Registry) -> None:
@@ -96,7 +115,7 @@ async def test_no_key_for_a_tenant_that_is_disabled_or_unknown_nor_with_an_end_i
     await registry.directory.change_tenant("acme", weight=None, lane=None, disabled=True, by=BY)
     with pytest.raises(TenantDisabled):
         await key(registry)
-    assert await registry.directory.keys(None) == []
+    assert await registry.directory.keys(None, after=None, limit=10) == []
 
 
 async def test_a_rotated_key_goes_on_until_its_grace_is_over(registry: Registry) -> None:
@@ -113,7 +132,7 @@ async def test_a_rotated_key_goes_on_until_its_grace_is_over(registry: Registry)
         None,
     )
     assert new.secret != old.secret
-    found = {known.id: known for known in await registry.directory.keys("acme")}
+    found = {known.id: known for known in await registry.directory.keys("acme", after=None, limit=10)}
     end = found[old.key.id].expires_at
     assert end is not None
     assert timedelta(minutes=50) < end - datetime.now(UTC) < timedelta(minutes=70)
