@@ -75,6 +75,11 @@ def _add_prices(commands: Groups) -> None:
     put.add_argument("--valid-until", metavar="MOMENT", help="(until a later price begins)")
     put.set_defaults(ask=_set_price, show=price_report)
 
+    remove = commands.add_parser("remove", help="remove a price that has not begun; the one before it goes on")
+    remove.add_argument("--model", required=True)
+    remove.add_argument("--valid-from", required=True, metavar="MOMENT", help="when it would begin")
+    remove.set_defaults(ask=_remove_price, show=removed_report)
+
 
 async def _list_limits(client: AdminClient, options: argparse.Namespace) -> Any:
     return await client.get("/limits", {"tenant": options.tenant})
@@ -116,3 +121,7 @@ async def _list_prices(client: AdminClient, options: argparse.Namespace) -> Any:
 async def _set_price(client: AdminClient, options: argparse.Namespace) -> Any:
     names = ("model", "prefill_usd", "decode_usd", "cached_usd", "valid_from", "valid_until")
     return await client.post("/prices", {name: getattr(options, name) for name in names})
+
+
+async def _remove_price(client: AdminClient, options: argparse.Namespace) -> Any:
+    return await client.delete("/prices", {"model": options.model, "valid_from": options.valid_from})

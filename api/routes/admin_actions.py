@@ -22,7 +22,9 @@ from api.tenants.errors import (
     DirectoryError,
     KeyEnded,
     NoSuchKey,
+    NoSuchPrice,
     NoSuchTenant,
+    PriceBegun,
     PriceGap,
     PriceOverlap,
     TenantDisabled,
@@ -87,6 +89,10 @@ def _refusal(error: DirectoryError) -> ApiError:
             return Conflict(text, param=param or "key_id", code="key_ended")
         case PriceGap():
             return Conflict(text, param=param or "valid_from", code="price_gap")
+        case NoSuchPrice():
+            return NotFound(text, param=param or "valid_from", code="price_not_found")
+        case PriceBegun():
+            return Conflict(text, param=param or "valid_from", code="price_begun")
         case PriceOverlap():
             return Conflict(text, param=param or "valid_from", code="price_overlap")
         case _:

@@ -33,6 +33,11 @@ class OfModel(Parameters):
     model: ModelName | None = None
 
 
+class OnePeriod(Parameters):
+    model: ModelName
+    valid_from: Moment
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePage:
     """US dollars for a million tokens."""
@@ -70,6 +75,12 @@ def admin_prices_router(parts: AdminParts) -> APIRouter:
                 raise InvalidRequest(text, param="valid_until", code="invalid_value")
             price = PricePeriod(**body.model_dump(exclude={"currency"}))
             return _page(await parts.directory.set_price(price, by=by))
+
+    @router.delete("", name="price.remove", summary="Remove a price that has not begun", status_code=204)
+    async def remove(query: Annotated[OnePeriod, Query()], by: Actor = BY) -> None:
+        # Of any model: the models file may have lost the one whose price is to go.
+        with administered("price.remove", by, model=query.model):
+            await parts.directory.remove_price(query.model, query.valid_from, by=by)
 
     return router
 

@@ -178,6 +178,13 @@ class Directory(Protocol):
         """A model's period without an end ends where a later one begins. Raises PriceGap and PriceOverlap."""
         ...
 
+    async def remove_price(self, model: str, valid_from: datetime, *, by: Actor) -> None:
+        """Of a period that has not begun; the one before it goes on until its end.
+
+        Raises NoSuchPrice and PriceBegun.
+        """
+        ...
+
     async def audit(
         self, *, tenant: str | None, since: datetime | None, before_id: int | None, limit: int
     ) -> Sequence[AuditEntry]:

@@ -9,7 +9,9 @@ DirectoryError
 ├── KeyEnded                it is revoked, expired or replaced
 ├── InvalidValue            what no tenant, key, limit, budget or price can have
 ├── PriceGap                time without a price between two periods
-└── PriceOverlap            two prices at one time
+├── PriceOverlap            two prices at one time
+├── NoSuchPrice
+└── PriceBegun              calls may have been billed with it
 """
 
 from __future__ import annotations
@@ -56,4 +58,12 @@ class PriceGap(DirectoryError):
 
 
 class PriceOverlap(DirectoryError):
+    pass
+
+
+class NoSuchPrice(DirectoryError):
+    pass
+
+
+class PriceBegun(DirectoryError):
     pass

@@ -8,7 +8,8 @@ CREATE TABLE directory_state (
 );
 INSERT INTO directory_state (version) VALUES (0);
 
--- Rows of the directory are never deleted, or workers that read what has changed would not hear of it.
+-- Rows of the directory are never deleted, or workers that read what has changed would not hear of it. Except for prices,
+-- which are few: of those workers read all.
 CREATE TABLE tenants (
     name        text PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 256),
     weight      double precision NOT NULL DEFAULT 1 CHECK (weight > 0 AND weight <= 1000),

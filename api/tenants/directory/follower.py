@@ -20,6 +20,7 @@ from api.postgres_connection import BoundedConnection
 from api.readiness import NotReady
 from api.tenants.directory.keys import LatestTime
 from api.tenants.directory.reading import Position, changed_rows, one_moment, position
+from api.tenants.directory.rows import PriceRow
 from api.tenants.directory.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -157,8 +158,11 @@ class DirectoryFollower:
             return
         if found.version > known.version:
             async with one_moment(connection) as found:
+                prices = set[tuple[str, float]]()
                 async for rows in changed_rows(connection, since=known.version):
                     known.apply(rows)
+                    prices |= {(row.model, row.from_s) for row in rows if isinstance(row, PriceRow)}
+            known.prices.keep(prices)
             known.version = found.version
         self._now_current(known, found)
 

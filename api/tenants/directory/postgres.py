@@ -109,6 +109,10 @@ class PostgresDirectory:
     async def set_price(self, price: PricePeriod, *, by: Actor) -> PricePeriod:
         return await self._changes.make(partial(price_changes.set_price, price=price), by=by)
 
+    async def remove_price(self, model: str, valid_from: datetime, *, by: Actor) -> None:
+        work = partial(price_changes.remove_price, model=model, valid_from=valid_from)
+        await self._changes.make(work, by=by)
+
     async def audit(
         self, *, tenant: str | None, since: datetime | None, before_id: int | None, limit: int
     ) -> Sequence[AuditEntry]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 
 import msgspec
 from psycopg.sql import SQL
@@ -10,7 +11,7 @@ from psycopg.sql import SQL
 from api.tenants.directory import checked
 from api.tenants.directory.changes import AuditLine, Change
 from api.tenants.directory.price_periods import placed
-from api.tenants.errors import InvalidValue
+from api.tenants.errors import InvalidValue, NoSuchPrice, PriceBegun
 from api.tenants.types import PricePeriod
 
 _COLUMNS = SQL("model, prefill_usd, decode_usd, cached_usd, valid_from, valid_until")
@@ -19,6 +20,13 @@ INSERT INTO prices ({}, version)
 VALUES (%(model)s, %(prefill_usd)s, %(decode_usd)s, %(cached_usd)s, %(valid_from)s, %(valid_until)s, %(version)s)
 RETURNING {}
 """).format(_COLUMNS, _COLUMNS)
+
+_END = """
+UPDATE prices SET valid_until = %(valid_until)s, version = %(version)s
+WHERE model = %(model)s AND valid_from = %(valid_from)s
+"""
+# Workers hear of it within a second, and their clocks may go before.
+_BEGUN_WITHIN = timedelta(seconds=5)
 
 
 async def periods(change: Change, *, model: str | None) -> list[PricePeriod]:
@@ -36,11 +44,7 @@ async def set_price(change: Change, *, price: PricePeriod) -> PricePeriod:
     placement = placed(_checked(price), await periods(change, model=price.model))
     new, closed = placement.period, placement.closed
     if closed is not None:
-        await change.rows(
-            "UPDATE prices SET valid_until = %(valid_until)s, version = %(version)s "
-            "WHERE model = %(model)s AND valid_from = %(valid_from)s",
-            {"model": new.model, "valid_from": closed.valid_from, "valid_until": new.valid_from},
-        )
+        await change.rows(_END, asdict(replace(closed, valid_until=new.valid_from)))
     row = await change.the_row(_ADD, asdict(new))
     stored = PricePeriod(**row)
     change.line = AuditLine(
@@ -50,6 +54,35 @@ async def set_price(change: Change, *, price: PricePeriod) -> PricePeriod:
         after=msgspec.to_builtins(stored),
     )
     return stored
+
+
+async def remove_price(change: Change, *, model: str, valid_from: datetime) -> None:
+    """Of a period that has not begun. Raises NoSuchPrice, PriceBegun and InvalidValue."""
+    begin = checked.moment(valid_from, param="valid_from")
+    known = await periods(change, model=model)
+    place = next((number for number, period in enumerate(known) if period.valid_from == begin), None)
+    if place is None:
+        raise NoSuchPrice(f"{model} has no price that begins then.", param="valid_from")
+    removed = known[place]
+    now = (await change.the_row("SELECT now() + %(margin)s AS now", {"margin": _BEGUN_WITHIN}))["now"]
+    if begin <= now:
+        raise PriceBegun("The price has begun: calls may have been billed with it.", param="valid_from")
+    before, after = [removed], list[PricePeriod]()
+    if place > 0:
+        earlier = known[place - 1]
+        before, after = [earlier, removed], [replace(earlier, valid_until=removed.valid_until)]
+    # It first, or for a moment two would hold at once.
+    await change.rows(
+        "DELETE FROM prices WHERE model = %(model)s AND valid_from = %(begin)s", {"model": model, "begin": begin}
+    )
+    for period in after:
+        await change.rows(_END, asdict(period))
+    change.line = AuditLine(
+        action="price.remove",
+        subject=model,
+        before={"periods": msgspec.to_builtins(before)},
+        after={"periods": msgspec.to_builtins(after)},
+    )
 
 
 def _checked(price: PricePeriod) -> PricePeriod:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from api.tenants.directory.rows import PriceRow
@@ -26,6 +27,16 @@ class PriceTable:
         for row in rows:
             self._rows[row.model, row.from_s] = row
             models.add(row.model)
+        self._order(models)
+
+    def keep(self, places: AbstractSet[tuple[str, float]]) -> None:
+        """Forget all periods but these, each named by its model and its beginning in seconds since 1970."""
+        gone = self._rows.keys() - places
+        for place in gone:
+            del self._rows[place]
+        self._order({model for model, _ in gone})
+
+    def _order(self, models: Iterable[str]) -> None:
         for model in models:
             ordered = sorted((row for row in self._rows.values() if row.model == model), key=lambda row: row.from_s)
             self._periods[model] = ([_moment(row.from_s) for row in ordered], [_period(row) for row in ordered])

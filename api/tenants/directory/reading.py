@@ -31,9 +31,9 @@ _TABLES: Sequence[tuple[Callable[..., DirectoryRow], bytes]] = (
     ),
     (
         PriceRow,
+        # All of them, as they are few: whoever has them knows which are gone.
         b"""SELECT model, prefill_usd::text, decode_usd::text, cached_usd::text,
-        extract(epoch FROM valid_from)::float8, extract(epoch FROM valid_until)::float8
-        FROM prices WHERE version > %(since)s""",
+        extract(epoch FROM valid_from)::float8, extract(epoch FROM valid_until)::float8 FROM prices""",
     ),
     (
         KeyRow,
@@ -65,7 +65,7 @@ async def one_moment(connection: BoundedConnection) -> AsyncIterator[Position]:
 
 
 async def changed_rows(connection: BoundedConnection, *, since: int | None) -> AsyncIterator[list[DirectoryRow]]:
-    """Within `one_moment`. `since`: a version; None: everything that still counts."""
+    """Within `one_moment`, and all prices. `since`: a version; None: everything that still counts."""
     values = {"since": _SINCE_ALL if since is None else since, "ended": _ENDED}
     for make, query in _TABLES:
         # Postgres hands the rows over bit by bit, and each bit has a time-out of its own.

@@ -13,7 +13,9 @@ from api.tenants.errors import (
     DirectoryAway,
     KeyEnded,
     NoSuchKey,
+    NoSuchPrice,
     NoSuchTenant,
+    PriceBegun,
     PriceGap,
     PriceOverlap,
     TenantDisabled,
@@ -130,6 +132,16 @@ class MemoryDirectory:
             self._prices[self._prices.index(last)] = replace(last, valid_until=price.valid_from)
         self._prices.append(price)
         return self._note("price.set", price.model, price, by)
+
+    async def remove_price(self, model: str, valid_from: datetime, *, by: Actor) -> None:
+        self._answer()
+        found = [price for price in self._prices if (price.model, price.valid_from) == (model, valid_from)]
+        if not found:
+            raise NoSuchPrice(f"{model} has no price that begins then.", param="valid_from")
+        if valid_from <= now():
+            raise PriceBegun("The price has begun.", param="valid_from")
+        self._prices.remove(found[0])
+        self._note("price.remove", model, None, by)
 
     async def audit(
         self, *, tenant: str | None, since: datetime | None, before_id: int | None, limit: int

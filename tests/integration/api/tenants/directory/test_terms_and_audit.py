@@ -11,12 +11,24 @@ import pytest
 from api.tenants.errors import (
     InvalidValue,
     NoSuchKey,
+    NoSuchPrice,
+    PriceBegun,
     PriceGap,
     PriceOverlap,
 )
 from api.tenants.types import Actor, AuditEntry, Limit
 from tests.integration.api.tenants.directory.registry import BY, Registry
-from tests.integration.api.tenants.directory.usual_changes import FEB, JAN, MAR, key, lines, price, tenant, version
+from tests.integration.api.tenants.directory.usual_changes import (
+    FEB,
+    JAN,
+    MAR,
+    at_the_latest,
+    key,
+    lines,
+    price,
+    tenant,
+    version,
+)
 
 
 async def test_limits(registry: Registry) -> None:
@@ -100,6 +112,34 @@ async def test_prices_follow_one_another(registry: Registry) -> None:
         with pytest.raises(InvalidValue):
             await directory.set_price(wrong, by=BY)
     assert [line.action for line in await lines(registry)] == ["price.set"] * 3
+
+
+async def test_a_price_that_has_not_begun_can_be_removed_everywhere(registry: Registry) -> None:
+    directory = registry.directory
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    later = soon + timedelta(days=1)
+    async with registry.listener() as listener:
+        for period in (price(JAN), price(soon, decode_usd=Decimal(9)), price(later), price(soon, model="other")):
+            await directory.set_price(period, by=BY)
+        await at_the_latest(registry, listener)
+        await directory.remove_price("m", soon, by=BY)
+        await directory.remove_price("other", soon, by=BY)
+        await at_the_latest(registry, listener)
+        assert await directory.prices(None) == [price(JAN, later), price(later)]
+        table = listener.snapshot.prices
+        mistaken = soon + timedelta(hours=1)
+        assert (table.price("other", mistaken), len(table.rows())) == (None, 2)
+        held = table.price("m", mistaken)
+        assert held is not None
+        assert held.decode == 0.600001
+    (line, _) = (await lines(registry))[-2:]
+    assert (line.action, line.subject, line.outcome) == ("price.remove", "m", "done")
+    assert line.before is not None
+    assert "9.000000" in str(line.before)
+    with pytest.raises(PriceBegun):
+        await directory.remove_price("m", JAN, by=BY)
+    with pytest.raises(NoSuchPrice):
+        await directory.remove_price("m", soon, by=BY)
 
 
 async def test_refusals_are_written_soon_and_a_flood_of_them_is_cut(registry: Registry) -> None:

@@ -121,6 +121,18 @@ async def test_prices(client: httpx.AsyncClient) -> None:
     assert found[0]["valid_until"] == found[1]["valid_from"] == "2026-04-01T00:00:00Z"
 
 
+async def test_a_price_that_has_not_begun_is_removed(client: httpx.AsyncClient) -> None:
+    far = "2126-03-01T00:00:00Z"
+    for moment in (MARCH, far):
+        await client.post("/prices", json={**PRICE, "valid_from": moment})
+    gone = await client.delete("/prices", params={"model": "fast", "valid_from": far})
+    assert (gone.status_code, gone.content) == (204, b"")
+    for moment, status, code in ((far, 404, "price_not_found"), (MARCH, 409, "price_begun")):
+        refused = await client.delete("/prices", params={"model": "fast", "valid_from": moment})
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"], error["param"]) == (status, code, "valid_from")
+
+
 LINES = (
     UsageLine(
         group={Grouping.TENANT: "a", Grouping.DAY: "2026-03-01"},
