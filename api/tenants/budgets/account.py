@@ -20,7 +20,8 @@ _SLACK = 2
 _LARGEST_S = 60.0
 # So long leases are given back where a call has been refused because of them.
 _SHORT_S = 10.0
-# The ledger's sum counts as a floor when it is so old: by then all that it sums up has been settled.
+# The ledger's sum counts as a floor when it is so old and Redis has been there for so long: by then all that it sums
+# up has been settled.
 _LEDGER_LAG_S = 5.0
 
 
@@ -104,9 +105,13 @@ class Account:
         """-1 where it was never read."""
         return self.ledger[-1][1] if self.ledger else -1
 
-    def floor(self, now_s: float) -> int:
-        """Less cannot have been spent; -1 where nobody knows."""
-        sums = [spent for read_s, spent in self.ledger if now_s - read_s >= _LEDGER_LAG_S]
+    def floor(self, now_s: float, *, ready_s: float) -> int:
+        """Less cannot have been spent; -1 where nobody knows.
+
+        `ready_s`: since when this worker has told Redis everything. Before the others have too, the ledger has what
+        they are about to report, and it would count twice.
+        """
+        sums = [spent for read_s, spent in self.ledger if now_s - max(read_s, ready_s) >= _LEDGER_LAG_S]
         return max((*sums, -1 if self.spent is None else self.spent))
 
     def share(self, id_: str, amount: int, now_s: float) -> Hold:

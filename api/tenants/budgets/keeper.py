@@ -60,6 +60,7 @@ class Keeper:
         self._read_ledger = asyncio.Event()
         self._epoch = 0
         self._begun_s = 0.0
+        self._ready_s = 0.0
         self.ledger_failed_s = 0.0
         """When it could not be read last; monotonic."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -144,6 +145,7 @@ class Keeper:
         self._begun_s = self._clock()
         await self._tell(self._accounts.values(), everything=True)
         self.ready = await self._state.announce(workers=self._share_count) and epoch == self._epoch
+        self._ready_s = self._clock()
 
     async def _look_at_the_run(self) -> None:
         # The name of its data lasts a day: told anew, it lasts another one.
@@ -183,7 +185,8 @@ class Keeper:
     async def _tell_of(self, account: Account, *, everything: bool, leased: bool) -> None:
         now_s = self._clock()
         wanted = self._lease_wanted(account, now_s) if leased else 0
-        told = telling.begin(account, wanted=wanted, now_s=now_s, spans=self._spans, everything=everything)
+        floor = self._floor(account, now_s)
+        told = telling.begin(account, wanted=wanted, floor=floor, now_s=now_s, spans=self._spans, everything=everything)
         standing = await self._state.tell(account.tenant, account.month, told.told, told.holds)
         told.confirm(standing)
         if standing.verdict == "forgotten":
@@ -200,12 +203,15 @@ class Keeper:
     def _is_due(self, account: Account, now_s: float) -> bool:
         if account.wants_telling or account.doubtful or account.unshared != account.reported:
             return True
-        if account.floor(now_s) > (account.spent or 0) or self._lease_ends(account):
+        if self._floor(account, now_s) > (account.spent or 0) or self._lease_ends(account):
             return True
         since_s = now_s - account.told_s
         if account.free and since_s > _RENEW_S:
             return True
         return since_s > _TICK_S and account.needs_lease(self._lease_wanted(account, now_s))
+
+    def _floor(self, account: Account, now_s: float) -> int:
+        return account.floor(now_s, ready_s=self._ready_s if self.ready else now_s)
 
     def _lease_ends(self, account: Account) -> bool:
         return bool(account.free) and account.month != self._months.current()

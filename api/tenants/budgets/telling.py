@@ -52,8 +52,8 @@ class Telling:
         account.doubtful = [id_ for id_ in account.doubtful if id_ not in self.doubtful]
 
 
-def begin(account: Account, *, wanted: int, now_s: float, spans: Spans, everything: bool) -> Telling:
-    """`wanted`: the lease. `everything`: Redis may have lost what it was told before."""
+def begin(account: Account, *, wanted: int, floor: int, now_s: float, spans: Spans, everything: bool) -> Telling:
+    """`wanted`: the lease. `floor`: as `Account.floor`. `everything`: Redis may have lost what it was told before."""
     kept = account.lease_kept(wanted, now_s)
     account.free, account.wants_telling = kept, False
     lent = [hold for hold in account.open.values() if hold.backing is not Backing.SHARED]
@@ -65,7 +65,7 @@ def begin(account: Account, *, wanted: int, now_s: float, spans: Spans, everythi
             budget=account.budget.amount_nano,
             soft=account.soft_nano,
             seed=account.ledger_sum(),
-            floor=account.floor(now_s),
+            floor=floor,
             reported_before=account.reported,
             reported=account.unshared,
             lease_kept=kept,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from api.errors import BudgetsAway
 from tests.conftest import RedisServer
-from tests.integration.api.tenants.budgets.bank import Bank, Worker, eventually
+from tests.integration.api.tenants.budgets.bank import MONTH, TENANT, Bank, Worker, eventually
 
 BUDGET = 10_000
 
@@ -93,3 +94,23 @@ async def test_a_worker_that_starts_while_redis_is_away_serves_when_it_is_back(
         await worker.take(1, BUDGET)
     redis_server.restart()
     await worker.takes_in_the_end(1, BUDGET)
+
+
+async def test_what_leases_paid_for_is_not_counted_again_because_the_ledger_has_it_too(
+    bank: Bank, redis_server: RedisServer
+) -> None:
+    workers = await bank.workers(2, timeout_s=1.0)
+    await lease(*workers)
+    redis_server.kill()
+    for worker in workers:
+        assert await worker.take(100, BUDGET)
+        worker.pay(100)
+    bank.ledger.spent[TENANT, MONTH] = 220  # rows pass by Redis over the disk
+    for worker in workers:
+        (account,) = worker.keeper._accounts.values()
+        account.learn_ledger(220, time.monotonic() - 60.0)  # as long as the outage lasts
+    redis_server.restart()
+    await bank.reaches(220)
+    reads = bank.ledger.reads
+    await eventually(lambda: bank.ledger.reads > reads + 2 * len(workers))
+    await bank.reaches(220)
