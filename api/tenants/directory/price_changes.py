@@ -25,6 +25,7 @@ _END = """
 UPDATE prices SET valid_until = %(valid_until)s, version = %(version)s
 WHERE model = %(model)s AND valid_from = %(valid_from)s
 """
+_REMOVE = "DELETE FROM prices WHERE model = %(model)s AND valid_from = %(valid_from)s"
 # Workers hear of it within a second, and their clocks may go before.
 _BEGUN_WITHIN = timedelta(seconds=5)
 
@@ -64,17 +65,14 @@ async def remove_price(change: Change, *, model: str, valid_from: datetime) -> N
     if place is None:
         raise NoSuchPrice(f"{model} has no price that begins then.", param="valid_from")
     removed = known[place]
-    now = (await change.the_row("SELECT now() + %(margin)s AS now", {"margin": _BEGUN_WITHIN}))["now"]
+    now = (await change.the_row("SELECT clock_timestamp() + %(margin)s AS now", {"margin": _BEGUN_WITHIN}))["now"]
     if begin <= now:
         raise PriceBegun("The price has begun: calls may have been billed with it.", param="valid_from")
     before, after = [removed], list[PricePeriod]()
     if place > 0:
         earlier = known[place - 1]
         before, after = [earlier, removed], [replace(earlier, valid_until=removed.valid_until)]
-    # It first, or for a moment two would hold at once.
-    await change.rows(
-        "DELETE FROM prices WHERE model = %(model)s AND valid_from = %(begin)s", {"model": model, "begin": begin}
-    )
+    await change.rows(_REMOVE, {"model": model, "valid_from": begin})
     for period in after:
         await change.rows(_END, asdict(period))
     change.line = AuditLine(

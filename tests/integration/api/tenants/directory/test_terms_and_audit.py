@@ -148,11 +148,14 @@ async def test_refusals_are_written_soon_and_a_flood_of_them_is_cut(registry: Re
         registry.directory.note_refusal(
             action="key.create", subject=f"tenant \0 \udcff {number}", code="invalid_value", by=stranger
         )
+    registry.directory.note_refusal(action="key.revoke", subject="key_1", code="not_found", by=BY)
     found: list[AuditEntry] = []
     async with asyncio.timeout(30):
         while not any(line.action == "audit.cut" for line in found):
             found = await lines(registry)
-    *noted, cut = found
+    *noted, of_the_admin, cut = found
+    assert (of_the_admin.action, of_the_admin.actor) == ("key.revoke", BY.id), "the flood hides nobody else's"
+    assert cut.subject == "unknown"
     assert 1 <= len(noted) <= 100
     assert cut.after == {"count": 500 - len(noted)}
     assert {(line.outcome, line.code, len(line.actor_name)) for line in noted} == {("refused", "invalid_value", 256)}
@@ -176,3 +179,13 @@ async def test_the_audit_log_is_read_from_the_newest_on(registry: Registry) -> N
     assert [line.subject for line in await directory.audit(tenant="b", since=None, before_id=None, limit=9)] == ["b"]
     later = datetime.now(UTC) + timedelta(hours=1)
     assert await directory.audit(tenant=None, since=later, before_id=None, limit=9) == []
+
+
+async def test_of_many_who_are_refused_at_once_the_last_ones_share_what_is_written(registry: Registry) -> None:
+    async with registry.another_directory() as ending:
+        for number in range(1000):
+            ending.note_refusal(action="api.call", subject="x", code="tenant_mismatch", by=Actor(id=f"key_{number}"))
+    found = await registry.rows("SELECT action, subject, after FROM audit_log ORDER BY id")
+    assert len(found) < 100
+    assert found[-1][:2] == ("audit.cut", "others")
+    assert found[-1][2]["count"] + len(found) - 1 == 1000
