@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from api.cache.types import CacheStatus
@@ -164,11 +164,17 @@ class Call:
         if self.reply is None:
             # An engine that had the prompt has worked on it, and cannot be asked any more how far it came.
             return None if self.abandoned is None else Usage(prompt_tokens=self.prompt_tokens, estimated=True)
-        if self.reply.usage is not None:
-            return self.reply.usage
+        usage = self.reply.usage
+        if usage is not None and not (self.reply.usage_with_output and self.request.choices > 1):
+            return usage
         if isinstance(self.reply, WholeReply):
             written = estimated_output_tokens(self.reply.written_text())
         else:
             # Most engines send a token in each chunk, some send many; the text alone would miss what has no text.
             written = max(self.reply.produced_chunks, estimated_output_tokens(self.reply.produced_text))
-        return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=written, estimated=True)
+        if usage is None:
+            return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=written, estimated=True)
+        # Of several choices it may be for one alone, and the stream may have been cut before it was for all.
+        return (
+            usage if usage.completion_tokens >= written else replace(usage, completion_tokens=written, estimated=True)
+        )

@@ -139,6 +139,8 @@ class Reply:
 
     upstream: str
     usage: Usage | None = None
+    usage_with_output: bool = False
+    """It came with output: engines that say it so may say it for the choice alone that they have written of."""
     produced_chunks: int = 0
     produced_text: TextSize = field(default_factory=TextSize)
     _held: Held = field(default_factory=Held)
@@ -183,6 +185,7 @@ class StreamReply(Reply):
         for frame in batch:
             if (usage := frame.get("usage")) is not None:
                 self.usage = Usage.from_wire(usage) or self.usage
+                self.usage_with_output = bool(frame.get("choices"))
             if texts := written_texts(frame):
                 self.produced_chunks += 1
                 for text in texts:

@@ -185,6 +185,24 @@ async def test_a_cut_stream_owes_what_a_whole_answer_would(pieces: list[str], to
     assert owed.completion_tokens == max(owed_whole.completion_tokens, len(pieces))
 
 
+@pytest.mark.parametrize(("is_cut", "completion"), [(True, 6), (False, 9)])
+async def test_of_several_choices_a_cut_stream_owes_all_that_were_written(is_cut: bool, completion: int) -> None:
+    """As vLLM says it to clients that want usage in each chunk: for the chunk's choice alone, at the end for all."""
+
+    async def frames() -> Any:
+        for token in (1, 2, 3):
+            for index in (0, 1):
+                usage = {"prompt_tokens": 7, "completion_tokens": token}
+                yield [{"choices": [{"index": index, "delta": {"content": "a"}}], "usage": usage}]
+        if not is_cut:
+            yield [{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 9}}]
+
+    served = await read_call({**CHAT, "stream": True, "n": 2}, offered=catalogue(model("fast")))
+    served.served_model, served.reply = served.model, StreamReply(upstream="near", frames=frames())
+    assert [batch async for batch in served.reply]
+    assert served.billed_usage() == Usage(prompt_tokens=7, completion_tokens=completion, estimated=is_cut)
+
+
 async def test_what_no_engine_answered_owes_nothing() -> None:
     books = Books()
     served = await read_call(offered=catalogue(model("fast")))
