@@ -110,6 +110,8 @@ class Call:
     """Of its line in the ledger; empty until the call is admitted."""
     bill: Bill | None = None
     """Set by `make_bill`, once."""
+    on_bill: Callable[[Bill], object] | None = None
+    """Told then."""
     in_ledger: bool = False
     saving: Saving | None = None
     """Set where a stored answer is given."""
@@ -144,6 +146,8 @@ class Call:
         """
         if self.bill is None:
             self.bill = self.owed(price_of)
+            if self.on_bill is not None:
+                self.on_bill(self.bill)
         return self.bill
 
     def owed(self, price_of: Callable[[Model, datetime], Price]) -> Bill:

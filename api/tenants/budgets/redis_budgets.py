@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from api.call import Call
 from api.errors import BudgetsAway
@@ -11,6 +12,7 @@ from api.tenants.base import Prices
 from api.tenants.budgets.account import Account, Hold
 from api.tenants.budgets.till import Till
 from api.tenants.budgets.worst_case import WorstCase
+from api.tenants.types import Bill
 from api.usage.types import Spending
 from serving.types import Held
 
@@ -37,7 +39,10 @@ class RedisBudgets:
         if amount == 0:
             return
         account, hold = await self._till.set_aside(call.caller.tenant, budget, call.ledger_id, amount)
-        held.callback(self._settle, call, account, hold)
+        # With the bill and not when the client has read the answer: the ledger has the row then, and a budget that has
+        # both the ledger's sum and the hold would count the call twice.
+        call.on_bill = partial(self._settle, account, hold)
+        held.callback(call.make_bill, self._prices.price_of)
 
     def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
         self._till.settle_by_id(tenant, month, id_, actual_nano)
@@ -49,5 +54,5 @@ class RedisBudgets:
                 found[tenant] = await self._till.spending(tenant)
         return found
 
-    def _settle(self, call: Call, account: Account, hold: Hold) -> None:
-        self._till.settle(account, hold, call.make_bill(self._prices.price_of).cost_nano)
+    def _settle(self, account: Account, hold: Hold, bill: Bill) -> None:
+        self._till.settle(account, hold, bill.cost_nano)
