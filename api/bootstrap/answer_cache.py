@@ -29,7 +29,15 @@ def answer_cache(
         return AnswerCacheServices(cache=CacheOff(), admin=None)
     from api.bootstrap.answer_cache_parts import parts_of  # noqa: PLC0415 - nothing of it is imported where it is off
 
-    parts = parts_of(settings, metrics, embedder=embedder, router=router, admission=admission, guard=guard)
+    parts = parts_of(
+        settings,
+        metrics,
+        embedder=embedder,
+        router=router,
+        admission=admission,
+        guard=guard,
+        prices=tenants.prices,
+    )
     admin = parts.administration(tenants.names) if has_admin else None
     if not settings.cache.semantic_cache_enabled:
         # An operator may look into it and empty it while it is off.

@@ -36,6 +36,7 @@ from api.readiness import Dependency
 from api.settings import CacheIndex, Settings
 from api.stages.admit import Admission
 from api.stages.route import Router
+from api.tenants.base import Prices
 from observability.metrics import Metrics
 from resilience.redis_link import RedisLink
 from serving.embedders.base import Embedder
@@ -55,6 +56,7 @@ class CacheParts:
     auditor: Auditor | None
     embedder: Embedder
     digests: Digests
+    prices: Prices
     index: ChosenIndex | None
     """None: nothing is found by nearness."""
 
@@ -135,6 +137,7 @@ class CacheParts:
                 background=background,
                 reporting=reporting,
                 last_good=self._last_good(reporting),
+                prices=self.prices,
                 now_s=now_s,
             ),
             reporting=reporting,
@@ -168,6 +171,7 @@ def parts_of(
     router: Router,
     admission: Admission,
     guard: Guard,
+    prices: Prices,
 ) -> CacheParts:
     """Raises LexiconError."""
     cache, address = settings.cache, settings.stores.redis_address
@@ -185,6 +189,7 @@ def parts_of(
         auditor=_auditor(settings, metrics, link, router, admission),
         embedder=embedder,
         digests=Digests(cache.semantic_cache_secret.get_secret_value().encode(), versions=versions),
+        prices=prices,
         index=_index(settings, embedder),
     )
 

@@ -20,6 +20,8 @@ from api.cache.slots.types import Slots
 from api.cache.types import Entry, LookUpKeys
 from api.call import Call
 from api.recorded_stream import RecordedStream, why_not
+from api.tenants.base import Prices
+from api.tenants.types import NANO_PER_USD
 from serving.types import Json, Reply, StreamReply, Usage, WholeReply
 
 
@@ -51,9 +53,11 @@ class Keeping:
         background: BackgroundWork,
         reporting: Reporting,
         last_good: LastGoodAnswers | None = None,
+        prices: Prices,
         now_s: Callable[[], float],
     ) -> None:
         self._store = store
+        self._prices = prices
         self._last_good = last_good
         self._semantic = semantic
         self._background = background
@@ -137,7 +141,7 @@ class Keeping:
 
     def _entry(self, call: Call, miss: Miss, upstream: str, answer: Json) -> Entry:
         now_s = self._now_s()
-        usage = call.billed_usage() or Usage()
+        usage, price = call.billed_usage() or Usage(), self._prices.price_of(call.model, call.arrived_at)
         return Entry(
             id=secrets.token_hex(12),
             tenant=miss.tenant,
@@ -150,11 +154,12 @@ class Keeping:
             upstream=upstream,
             model=call.model.name,
             model_version=call.model.version,
-            cost_usd=call.model.price.cost_usd(
+            cost_usd=price.cost_nano(
                 prompt_tokens=usage.prompt_tokens,
                 completion_tokens=usage.completion_tokens,
                 cached_tokens=usage.cached_tokens,
-            ),
+            )
+            / NANO_PER_USD,
             created_at_s=now_s,
             expires_at_s=now_s + miss.ttl_s,
             tags=(*miss.tags, f"model:{call.model.name}"),

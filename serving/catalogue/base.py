@@ -22,8 +22,6 @@ WILDCARD_LABEL = "other"
 # The embedding model that comes with the platform, as clients and an upstream's `builtin` call it.
 MINILM = "all-MiniLM-L6-v2"
 
-_TOKENS_PER_PRICE = 1_000_000
-
 
 class CatalogueError(ValueError):
     """The models file cannot be used. `problems` has one sentence each: `models.yaml:14: field: what is wrong`."""
@@ -76,14 +74,11 @@ class Price:
     decode: float
     cached: float
 
-    def cost_usd(self, *, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> float:
-        """The price of one answer; `prompt_tokens` includes `cached_tokens`, as in OpenAI's `usage`."""
-        computed_tokens = prompt_tokens - cached_tokens
-        total = computed_tokens * self.prefill + cached_tokens * self.cached + completion_tokens * self.decode
-        return total / _TOKENS_PER_PRICE
-
     def cost_nano(self, *, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> int:
-        """The same in whole nano-dollars, halves up; exact, for prices with up to six decimals."""
+        """The price of one answer in nano-dollars, halves up; exact, for prices with up to six decimals.
+
+        `prompt_tokens` includes `cached_tokens`, as in OpenAI's `usage`.
+        """
         prefill, decode, cached = round(self.prefill * 1e6), round(self.decode * 1e6), round(self.cached * 1e6)
         pico = (prompt_tokens - cached_tokens) * prefill + cached_tokens * cached + completion_tokens * decode
         return (pico + 500) // 1000

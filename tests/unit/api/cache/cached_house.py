@@ -29,6 +29,7 @@ from api.sessions.off import MemoryOff
 from api.stages.account import Accounting
 from api.stages.admit import Admission
 from api.stages.read import Reader
+from api.tenants.base import Prices
 from api.tenants.off import BudgetsOff, CataloguePrices
 from observability.metrics import Metrics
 from serving.catalogue.base import ModelKind
@@ -134,8 +135,10 @@ class CachedHouse:
         wait_s: float = 20.0,
         semantic: bool = True,
         engine: EchoEngine | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.clock = Clock()
+        self.prices = prices or CataloguePrices()
         self.store = MemoryStore(self.clock)
         self.index = MemoryIndex()
         self.embedder = OneNumberEmbedder()
@@ -153,7 +156,7 @@ class CachedHouse:
             keys=keys_of(KEYS, quota=QUOTA),
             reader=Reader(offered),
             admission=self.admission,
-            accounting=Accounting(ledger=self.ledger, prices=CataloguePrices(), metrics=self.metrics),
+            accounting=Accounting(ledger=self.ledger, prices=self.prices, metrics=self.metrics),
             memory=MemoryOff(),
             grounding=GroundingOff(),
             guard=_Open(),
@@ -231,6 +234,7 @@ class CachedHouse:
                 last_good=LastGoodAnswers(
                     store=self.store, reporting=reporting, keep_s=KEEP_LAST_GOOD_S, now_s=self.clock
                 ),
+                prices=self.prices,
                 now_s=self.clock,
             ),
             reporting=reporting,

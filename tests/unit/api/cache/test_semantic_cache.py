@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from api.cache.types import CacheStatus, PurgeRequest
 from api.errors import ApiError, InvalidRequest
+from serving.catalogue.base import Model, Price
 from serving.errors import BackendInterrupted, BackendRejected, BackendUnavailable
 from serving.types import Endpoint, Json
 from tests.unit.api.cache.cached_house import Q3, Q4, SAME_AS_Q3, USAGE, CachedHouse, asked
@@ -57,6 +59,18 @@ async def test_a_hit_costs_no_tokens_and_counts_as_a_request(house: CachedHouse)
     assert house.counted("gateway_cache_saved_tokens_total", tenant="finsight", kind="completion") == 3
     assert house.counted("gateway_cache_saved_usd_total", tenant="finsight") == pytest.approx(3.7e-5)
     assert house.counted("gateway_cache_lookup_seconds_count", status="exact") == 1
+
+
+async def test_a_hit_saves_what_the_price_list_says_and_not_the_models_file() -> None:
+    class PriceList:
+        def price_of(self, model: Model, at: datetime) -> Price:  # noqa: ARG002 - the same for all
+            return Price(prefill=100.0, decode=1000.0, cached=10.0)
+
+    house = CachedHouse(prices=PriceList())
+    await house.ask()
+    await house.ask()
+    engines, again = house.ledger.rows
+    assert again.saved_usd == engines.cost_usd == Decimal("0.0037")
 
 
 async def test_the_same_meaning_gets_the_answer_and_another_quarter_does_not(house: CachedHouse) -> None:

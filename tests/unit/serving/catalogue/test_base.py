@@ -133,8 +133,8 @@ def test_an_inconsistent_catalogue_cannot_be_built(build: Callable[[], Catalogue
 
 def test_cached_tokens_are_billed_at_their_own_price() -> None:
     price = Price(prefill=1.0, decode=10.0, cached=0.5)
-    cost = price.cost_usd(prompt_tokens=1_000_000, cached_tokens=400_000, completion_tokens=200_000)
-    assert cost == pytest.approx(0.6 + 0.2 + 2.0)
+    cost = price.cost_nano(prompt_tokens=1_000_000, cached_tokens=400_000, completion_tokens=200_000)
+    assert cost == 2_800_000_000
 
 
 def test_a_key_never_shows_in_a_repr() -> None:
