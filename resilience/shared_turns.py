@@ -196,7 +196,9 @@ def filled(
     order: Iterable[TenantKey] = sorted(demands, key=lambda key: demands[key] / weights[key])
     weight_left = sum(weights[key] for key in demands)
     for key in order:
-        granted[key] = min(float(demands[key]), left * weights[key] / weight_left)
+        # Beside a far greater weight that went before, of a small one nothing is left: then it is the last.
+        part = min(1.0, weights[key] / weight_left) if weight_left > 0 else 1.0
+        granted[key] = min(float(demands[key]), left * part)
         left -= granted[key]
         weight_left -= weights[key]
     return granted

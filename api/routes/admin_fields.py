@@ -141,7 +141,7 @@ KeyName = Annotated[
 ]
 LaneName = Annotated[Lane, BeforeValidator(_lane, json_schema_input_type=Lane)]
 Weight = Annotated[
-    float, Field(gt=0, le=1000, allow_inf_nan=False, description="Its part of busy engines, beside other tenants'")
+    float, Field(ge=0.001, le=1000, allow_inf_nan=False, description="Its part of busy engines, beside other tenants'")
 ]
 PerMinute = Annotated[int, Field(ge=1, le=MAX_PER_MINUTE)]
 Currency = Annotated[

@@ -15,7 +15,8 @@ MAX_LIMIT = 2**53
 _MAX_AMOUNT_USD = Decimal(10) ** 9
 # Prices are doubles on the way to a bill; below this six decimals are exact.
 _MAX_PRICE_USD = Decimal(10) ** 6
-_MAX_WEIGHT = 1000
+# Tokens are divided by it and shares added up: what is next to nothing beside another would be lost in that.
+_MIN_WEIGHT, _MAX_WEIGHT = 0.001, 1000
 _MAX_GRACE_S = 366 * 86_400
 
 
@@ -37,8 +38,8 @@ def text(value: str, *, param: str) -> str:
 
 def weight(value: float) -> float:
     """Raises InvalidValue."""
-    if not 0 < value <= _MAX_WEIGHT:
-        raise InvalidValue(f"weight must be more than 0 and at most {_MAX_WEIGHT}.", param="weight")
+    if not _MIN_WEIGHT <= value <= _MAX_WEIGHT:
+        raise InvalidValue(f"weight must be at least {_MIN_WEIGHT} and at most {_MAX_WEIGHT}.", param="weight")
     return value
 
 

@@ -101,3 +101,8 @@ def test_turns_are_all_given_and_none_twice(turns: float, tenants: dict[TenantKe
         for other, others in granted.items():
             if got < demands[key] - 1e-6:  # who wants more has as much as its weight gives it beside any other one
                 assert got / weights[key] >= others / weights[other] - 1e-6
+
+
+def test_a_weight_that_is_nothing_beside_another_breaks_nothing() -> None:
+    demands = {(False, "a"): 5, (False, "b"): 500}
+    assert filled(8.0, demands, {(False, "a"): 1000.0, (False, "b"): 1e-20}) == {(False, "a"): 5.0, (False, "b"): 3.0}

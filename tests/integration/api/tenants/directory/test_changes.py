@@ -58,7 +58,7 @@ async def test_what_no_tenant_can_be(registry: Registry) -> None:
         with pytest.raises(InvalidValue) as refused:
             await tenant(registry, name)
         assert refused.value.param == "name"
-    for weight in (0.0, -1.0, float("nan"), float("inf"), 1001.0):
+    for weight in (0.0, 1e-20, -1.0, float("nan"), float("inf"), 1001.0):
         with pytest.raises(InvalidValue):
             await directory.change_tenant("acme", weight=weight, lane=None, disabled=None, by=BY)
     with pytest.raises(NoSuchTenant):

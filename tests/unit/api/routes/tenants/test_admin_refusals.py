@@ -48,6 +48,7 @@ BODIES: list[tuple[str, str, Any, str, str]] = [
     ("POST", "/tenants", {"name": "*"}, "name", "invalid_value"),
     ("POST", "/tenants", {"name": "=1+1"}, "name", "invalid_value"),
     ("POST", "/tenants", {"name": "c", "weight": 0}, "weight", "invalid_value"),
+    ("POST", "/tenants", {"name": "c", "weight": 1e-20}, "weight", "invalid_value"),
     ("POST", "/tenants", {"name": "c", "weight": -1}, "weight", "invalid_value"),
     ("POST", "/tenants", {"name": "c", "weight": 1e9}, "weight", "invalid_value"),
     ("POST", "/tenants", {"name": "c", "weight": "2"}, "weight", "invalid_value"),
