@@ -15,7 +15,7 @@ from api.sessions.types import SessionState
 from api.tenants.types import Bill, Budget, Lane, Saving
 from rag.types import Collection, RagRequest, Retrieved, StandaloneQuestion
 from resilience.limiter.base import LimitDecision, Window
-from serving.catalogue.base import Model, Price
+from serving.catalogue.base import Model, ModelKey, Price
 from serving.types import Endpoint, Json, Reply, Usage, WholeReply
 
 # Left or cut off before there was an answer.
@@ -110,6 +110,8 @@ class Call:
     """Of its line in the ledger; empty until the call is admitted."""
     bill: Bill | None = None
     """Set by `make_bill`, once."""
+    prices: dict[ModelKey, Price] = field(default_factory=dict)
+    """By which the call has been judged so far; see `price`."""
     on_bill: Callable[[Bill], object] | None = None
     """Told then."""
     in_ledger: bool = False
@@ -155,13 +157,23 @@ class Call:
         model = self.served_model or self.model
         usage = self.billed_usage() or Usage()
         upstream = (self.reply.upstream if self.reply is not None else self.abandoned) or ""
-        price = price_of(model, self.arrived_at)
+        price = self.price(model, price_of)
         cost_nano = price.cost_nano(
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
         )
         return Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=cost_nano)
+
+    def price(self, model: Model, price_of: Callable[[Model, datetime], Price]) -> Price:
+        """What the model costs this call: the same each time, whatever an administrator changes while the call runs.
+
+        Else it could owe more than was set aside for it, and other than it has told its client.
+        """
+        price = self.prices.get(model.key)
+        if price is None:
+            price = self.prices[model.key] = price_of(model, self.arrived_at)
+        return price
 
     def billed_usage(self) -> Usage | None:
         """What this call owes: the engine's count, or where there is none an estimate of what it has produced."""

@@ -141,7 +141,7 @@ class Keeping:
 
     def _entry(self, call: Call, miss: Miss, upstream: str, answer: Json) -> Entry:
         now_s = self._now_s()
-        usage, price = call.billed_usage() or Usage(), self._prices.price_of(call.model, call.arrived_at)
+        usage, price = call.billed_usage() or Usage(), call.price(call.model, self._prices.price_of)
         return Entry(
             id=secrets.token_hex(12),
             tenant=miss.tenant,

@@ -55,7 +55,7 @@ class Accounting:
         """From here on the call is owed for, also if this worker is killed."""
         if call.ledger_id:
             usage = Usage(prompt_tokens=call.prompt_tokens, estimated=True)
-            price = self._prices.price_of(model, call.arrived_at)
+            price = call.price(model, self._prices.price_of)
             bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0)
             self._ledger.begin(_row(call, bill))
 

@@ -35,7 +35,7 @@ class RedisBudgets:
         budget = call.caller.budget
         if budget is None:
             return
-        amount = self._worst_case.nano(call, call.arrived_at)
+        amount = self._worst_case.nano(call)
         if amount == 0:
             return
         account, hold = await self._till.set_aside(call.caller.tenant, budget, call.ledger_id, amount)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,9 +27,9 @@ class WorstCase:
         }
         self._prices = prices
 
-    def nano(self, call: Call, at: datetime) -> int:
-        """Nano-dollars, at the prices of `at`, by the dearest of the models that may answer; 0 where all are free."""
-        priced = [(model, self._prices.price_of(model, at)) for model in self._chains[call.model.key]]
+    def nano(self, call: Call) -> int:
+        """Nano-dollars, by the dearest of the models that may answer; 0 where all are free."""
+        priced = [(model, call.price(model, self._prices.price_of)) for model in self._chains[call.model.key]]
         if not any(price.prefill or price.decode or price.cached for _, price in priced):
             return 0
         bound, inputs = prompt_bound(call), _inputs(call.body)

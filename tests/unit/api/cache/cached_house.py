@@ -152,18 +152,19 @@ class CachedHouse:
         embedding = model("some-embedding", kind=ModelKind.EMBEDDING)
         offered = catalogue(model("fast", fallbacks=("slow",)), model("slow"), model("*"), embedding)
         others = [EchoEngine("*-1"), EchoEngine("some-embedding-1")]
+        books = Accounting(ledger=self.ledger, prices=self.prices, metrics=self.metrics)
         self.pipeline = Pipeline(
             keys=keys_of(KEYS, quota=QUOTA),
             reader=Reader(offered),
             admission=self.admission,
-            accounting=Accounting(ledger=self.ledger, prices=self.prices, metrics=self.metrics),
+            accounting=books,
             memory=MemoryOff(),
             grounding=GroundingOff(),
             guard=_Open(),
             cache=self._cache(audit, wait_s, semantic=semantic),
             budgets=BudgetsOff(),
             turns=TurnsOff(),
-            router=router(offered, [self.engine, self.stand_in, *others], metrics=self.metrics),
+            router=router(offered, [self.engine, self.stand_in, *others], books=books, metrics=self.metrics),
         )
 
     async def ask(

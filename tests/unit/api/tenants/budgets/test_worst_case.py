@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,11 +18,10 @@ from api.tenants.off import CataloguePrices
 from rag.types import RagRequest, RagVersion
 from serving.catalogue.base import Model, ModelKind, Price
 from serving.mock_llm.tokenizer import tokenize
-from serving.types import Endpoint, Json
+from serving.types import Endpoint, Json, Usage, WholeReply
 from tests.unit.api.fakes import call as entering
 from tests.unit.api.fakes import catalogue, model
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HI: Json = {"messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -38,7 +37,7 @@ def read(body: Json, *, of: Model, endpoint: Endpoint = Endpoint.CHAT) -> Call:
 def worst(body: Json, *models: Model, endpoint: Endpoint = Endpoint.CHAT) -> int:
     """Of the first of the models."""
     bounds = WorstCase(catalogue=catalogue(*models), prices=CataloguePrices())
-    return bounds.nano(read(body, of=models[0], endpoint=endpoint), NOW)
+    return bounds.nano(read(body, of=models[0], endpoint=endpoint))
 
 
 @given(text=st.text(max_size=400))
@@ -74,7 +73,7 @@ def test_an_embedding_writes_nothing() -> None:
     size = len(msgspec.json.encode(body))
     bounds = WorstCase(catalogue=replace(catalogue(embedder), default_embedding_model=None), prices=CataloguePrices())
     call = read(body, of=embedder, endpoint=Endpoint.EMBEDDINGS)
-    assert bounds.nano(call, NOW) == (size + 512) * 1000
+    assert bounds.nano(call) == (size + 512) * 1000
 
 
 def test_no_prompt_is_longer_than_its_context() -> None:
@@ -134,3 +133,18 @@ def test_passages_and_what_was_remembered_are_part_of_the_prompt() -> None:
     bound = prompt_bound(call)
     assert bound is not None
     assert bound >= 800 + TEMPLATE_TOKENS
+
+
+def test_a_call_owes_no_more_than_its_bound_when_prices_change_while_it_runs() -> None:
+    class Rising:
+        now = 0.0
+
+        def price_of(self, model: Model, at: datetime) -> Price:  # noqa: ARG002 - the same for all
+            return Price(prefill=self.now, decode=self.now, cached=self.now)
+
+    offered, rising = catalogue(model("fast")), Rising()
+    call = read(HI, of=offered.models[0])
+    bound = WorstCase(catalogue=offered, prices=rising).nano(call)
+    rising.now = 100.0
+    call.reply = WholeReply(upstream="near", body={}, usage=Usage(prompt_tokens=10, completion_tokens=10))
+    assert call.make_bill(rising.price_of).cost_nano <= bound
