@@ -2,13 +2,15 @@
 
 Beyond what it can work on at once each request waits inside a busy engine first, and there nobody can put a more urgent
 one before it. So the limit follows the point at which that begins, as Netflix's concurrency-limits (Gradient2) and
-Envoy's adaptive concurrency filter do, with four differences that engines for language models ask for:
+Envoy's adaptive concurrency filter do, with five differences that engines for language models ask for:
 
 - What is compared is the time to the first output of a stream, or the time for each token of a whole answer, with the
   least that requests of that size have taken: a long prompt or a long answer is no busy engine.
 - A window of answers is judged by its fastest quarter. Every request waits in a queue, but a prompt that is not cached,
   or a slow client, slows down only some.
 - Some time is allowed absolutely, so that the noise of a fast engine, or of a busy gateway, is not taken for a queue.
+- A prompt that the engine had cached is answered sooner than any other, and would be the least for ever. So each
+  quarter of a prompt that was cached has a least of its own, and answers are compared with that of the smallest part.
 - The least is learnt anew while the limit is at its floor, so an engine that has become slower for good is not
   throttled for good.
 """
@@ -31,6 +33,7 @@ _STRONGEST_DECREASE, _WEAKEST_DECREASE = 0.5, 0.95
 _AFTER_REFUSAL = 0.7
 # How much of a longer time is believed of an engine that has next to nothing to do.
 _LEARNING = 0.2
+QUARTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,22 @@ class AdaptiveLimit:
         """A request has waited because of the limit."""
         self._was_reason = True
 
-    def answered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
-        """`sent_s`: when the engine was asked. `at_once`: how many requests it had meanwhile, this one included."""
-        least_s = self._learnt(answer, alone=at_once <= self._floor and not self.others_are_busy)
+    def answered(
+        self, answer: Answer, *, sent_s: float, at_once: int, now_s: float, cached_quarters: int | None = 0
+    ) -> None:
+        """`sent_s`: when the engine was asked. `at_once`: how many requests it had meanwhile, this one included.
+
+        `cached_quarters`: how much of its prompt the engine need not compute; None: `learnt` says so later.
+        """
+        if cached_quarters is not None:
+            self.learnt(answer, at_once=at_once, cached_quarters=cached_quarters)
+        least_s = self._least_of(answer.size) or answer.seconds / answer.units
         if sent_s >= self._decreased_s:  # what was sent before has waited behind what is no longer allowed
             self._judge(answer.ratio(least_s), at_once, now_s)
 
     def unanswered(self, answer: Answer, *, sent_s: float, at_once: int, now_s: float) -> None:
         """Given up after so long. It tells something only where an answer was due."""
-        least_s = self._least_s.get(answer.size)
+        least_s = self._least_of(answer.size)
         if least_s is None or sent_s < self._decreased_s:
             return
         if (ratio := answer.ratio(least_s)) > 1:
@@ -104,16 +114,29 @@ class AdaptiveLimit:
         for size, seconds in least_s.items():
             self._least_s[size] = min(seconds, self._least_s.get(size, seconds))
 
-    def _learnt(self, answer: Answer, *, alone: bool) -> float:
+    def learnt(self, answer: Answer, *, at_once: int, cached_quarters: int) -> None:
+        """What the answer says about the least that one of its size takes. Values as for `answered`."""
         seconds = answer.seconds / answer.units
-        least_s = self._least_s.get(answer.size)
+        place = _place(answer.size, cached_quarters)
+        least_s = self._least_s.get(place)
         if least_s is None or seconds < least_s:
-            least_s = seconds
-        elif alone:
-            least_s += _LEARNING * (seconds - least_s)
-        self._least_s[answer.size] = least_s
-        self._measured.add(answer.size)
-        return least_s
+            self._least_s[place] = seconds
+        if at_once <= self._floor and not self.others_are_busy:
+            # With less of the prompt cached it would have taken no less.
+            for quarters in range(cached_quarters + 1):
+                less_cached = _place(answer.size, quarters)
+                known_s = self._least_s.get(less_cached)
+                if known_s is not None and known_s < seconds:
+                    self._least_s[less_cached] += _LEARNING * (seconds - known_s)
+        self._measured.add(place)
+
+    def _least_of(self, size: str) -> float | None:
+        """With the smallest part of its prompt cached that there has been."""
+        for quarters in range(QUARTERS):
+            least_s = self._least_s.get(_place(size, quarters))
+            if least_s is not None:
+                return least_s
+        return None
 
     def _judge(self, ratio: float, at_once: int, now_s: float) -> None:
         self._ratios.append(ratio)
@@ -140,3 +163,7 @@ class AdaptiveLimit:
         self._ratios.clear()
         self._was_reason = False
         self._most_at_once = 0
+
+
+def _place(size: str, cached_quarters: int) -> str:
+    return f"{size}/{cached_quarters}"

@@ -10,10 +10,10 @@ from api.call import Call
 from api.errors import Overloaded
 from api.fairness.reporting import Reporting
 from api.tenants.types import Lane
-from resilience.concurrency import AdaptiveLimit, Answer
+from resilience.concurrency import QUARTERS, AdaptiveLimit, Answer
 from resilience.fair_queue import FairQueue, Refusal, Refused, Ticket, TicketState
 from serving.errors import BackendError, BackendOverloaded, BackendTimeout
-from serving.types import Endpoint, Reply, WholeReply
+from serving.types import Endpoint, Reply, Usage, WholeReply
 
 # Requests of about the same size are within a factor of four of each other.
 _BITS_OF_A_SIZE = 2
@@ -50,6 +50,8 @@ class Engines:
         # Of the limit, how much (or how many times) this worker is to use while tenants wait at others too.
         self._part = 1.0
         reporting.limit(queue.limit)
+        self.report_usage = False
+        """Whether an answer of theirs has ended with its usage: one that does not was left before its end."""
 
     def ask(self, call: Call) -> EngineTurn:
         """The call's turn, which has come or is to be waited for. Raises Overloaded."""
@@ -98,7 +100,7 @@ class Engines:
 class EngineTurn:
     """Of one call, in one event loop. `ticket` is set by who asks the queue for it."""
 
-    __slots__ = ("_asked_s", "_at_once", "_call", "_engines", "_future", "_timed", "ticket")
+    __slots__ = ("_asked_s", "_at_once", "_began", "_call", "_engines", "_future", "_timed", "ticket")
 
     ticket: Ticket
 
@@ -108,6 +110,8 @@ class EngineTurn:
         self._future: asyncio.Future[bool] | None = None
         self._asked_s = 0.0
         self._at_once = 0
+        # Of a stream: how long that took, and among how many.
+        self._began: tuple[Answer, int] | None = None
         # Whether the answer to what an engine was asked has still to be judged.
         self._timed = False
 
@@ -142,6 +146,7 @@ class EngineTurn:
         """Of the turn, or of the waiting for it: it passes on at once."""
         if self._timed:
             self.failed(None)
+        self._learn_from_its_beginning()
         if self.has_come:
             self._engines.reporting.in_use(-1)
         usage, queue = self._call.billed_usage(), self._engines.queue
@@ -161,14 +166,16 @@ class EngineTurn:
 
     def answered(self, reply: Reply) -> None:
         if self._timed and isinstance(reply, WholeReply):
-            written = 0 if reply.usage is None else reply.usage.completion_tokens
-            if written:
-                self._judge(Answer(self._size(written), time.monotonic() - self._asked_s, written))
+            if reply.usage is not None and (written := reply.usage.completion_tokens):
+                answer = Answer(self._size(written), time.monotonic() - self._asked_s, written)
+                self._judge(answer, cached_quarters=_cached_quarters(reply.usage))
             self._timed = False
 
     def began(self) -> None:
         if self._timed:
-            self._judge(Answer(self._size(0), time.monotonic() - self._asked_s))
+            answer = Answer(self._size(0), time.monotonic() - self._asked_s)
+            self._began = answer, self._most_at_once()
+            self._judge(answer, cached_quarters=None)
             self._timed = False
 
     def failed(self, error: BackendError | None) -> None:
@@ -184,10 +191,27 @@ class EngineTurn:
             limit.unanswered(waited, sent_s=self._asked_s, at_once=at_once, now_s=now_s)
         self._engines.follow_the_limit()
 
-    def _judge(self, answer: Answer) -> None:
-        adaptive, now_s = self._engines.adaptive, time.monotonic()
-        adaptive.answered(answer, sent_s=self._asked_s, at_once=self._most_at_once(), now_s=now_s)
+    def _judge(self, answer: Answer, *, cached_quarters: int | None) -> None:
+        self._engines.adaptive.answered(
+            answer,
+            sent_s=self._asked_s,
+            at_once=self._most_at_once(),
+            now_s=time.monotonic(),
+            cached_quarters=cached_quarters,
+        )
         self._engines.follow_the_limit()
+
+    def _learn_from_its_beginning(self) -> None:
+        """Of a stream, whose last event says how much of the prompt was cached."""
+        reply = self._call.reply
+        if self._began is None or reply is None:
+            return
+        (answer, at_once), self._began = self._began, None
+        is_final = reply.usage is not None and not reply.usage_with_output
+        self._engines.report_usage |= is_final
+        if is_final or not self._engines.report_usage:
+            quarters = 0 if reply.usage is None else _cached_quarters(reply.usage)
+            self._engines.adaptive.learnt(answer, at_once=at_once, cached_quarters=quarters)
 
     def _most_at_once(self) -> int:
         """Turns that there were while the engine had this request, as far as its beginning and its end tell."""
@@ -209,3 +233,7 @@ class EngineTurn:
     def _settle(self, *, in_time: bool) -> None:
         if self._future is not None and not self._future.done():
             self._future.set_result(in_time)
+
+
+def _cached_quarters(usage: Usage) -> int:
+    return min(QUARTERS * usage.cached_tokens // max(1, usage.prompt_tokens), QUARTERS - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,7 +19,7 @@ from observability.metrics import Metrics
 from resilience.concurrency import AdaptiveLimit
 from resilience.fair_queue import FairQueue
 from serving.errors import BackendOverloaded
-from serving.types import Held, Usage, WholeReply
+from serving.types import Held, Json, StreamReply, Usage, WholeReply
 from tests.unit.api.fakes import catalogue, model, read_call
 
 
@@ -191,3 +192,35 @@ async def test_a_turn_that_comes_as_the_time_is_up_is_its_callers_until_it_ends(
     assert (counter.engines.queue.served, counter.gauge("gateway_engine_turns")) == (1, 1)
     second.release()
     assert counter.is_empty()
+
+
+async def test_a_prompt_that_was_cached_says_nothing_about_others() -> None:
+    counter, measured = Counter(limit=20), dict[int, str]()
+    for cached in (0, 80):
+        held, call = Held(), await counter.call()
+        await counter.turns.take(call, held)
+        call.turn.asked("fast-1")
+        call.turn.began()
+        usage = Usage(prompt_tokens=100, cached_tokens=cached, completion_tokens=3)
+        call.reply = StreamReply(upstream="fast-1", frames=no_frames(), usage=usage)
+        held.release()
+        (measured[cached],) = counter.engines.adaptive.measured()
+    assert counter.is_empty()
+    assert [place.rpartition("/")[2] for place in measured.values()] == ["0", "3"]
+
+
+async def test_a_stream_that_was_left_says_nothing_about_what_was_cached() -> None:
+    counter = Counter(limit=20)
+    for usage in (Usage(prompt_tokens=100, completion_tokens=3), None):
+        held, call = Held(), await counter.call()
+        await counter.turns.take(call, held)
+        call.turn.asked("fast-1")
+        call.turn.began()
+        call.reply = StreamReply(upstream="fast-1", frames=no_frames(), usage=usage)
+        held.release()
+        assert bool(counter.engines.adaptive.measured()) is (usage is not None)
+
+
+async def no_frames() -> AsyncIterator[list[Json]]:
+    return
+    yield

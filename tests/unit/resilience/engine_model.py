@@ -19,13 +19,16 @@ class Request:
     asked_s: float = 0.0
     started_s: float = 0.0
     at_once: int = 0
+    is_cached: bool = False
+    began: Answer | None = None
 
 
 @dataclass
 class EngineModel:
     """Works on `seats` requests at a time, in the order in which they come; `step_s` for each token of an answer.
 
-    More than `refuses_above` requests it refuses. `noise_s`: what an answer takes longer, at random, on average.
+    Of `cached_part` of the requests the prompt is cached, and takes no time. More than `refuses_above` it refuses.
+    `noise_s`: what an answer takes longer, at random, on average.
     """
 
     limit: AdaptiveLimit
@@ -34,6 +37,7 @@ class EngineModel:
     prefill_s: float = 0.05
     streams: bool = True
     noise_s: float = 0.0
+    cached_part: float = 0.0
     refuses_above: int | None = None
     others: int = 0
     """Seats that others have, who ask past the limit."""
@@ -86,7 +90,9 @@ class EngineModel:
         if clients > self._under_way >= self.limit.limit:
             self.limit.waited()
         for _ in self._room(clients):
-            request = Request(self.prefill_s, self._random.randint(*tokens), asked_s=self.now_s)
+            is_cached = self.cached_part > 0 and self._random.random() < self.cached_part
+            prefill_s = 0.0 if is_cached else self.prefill_s
+            request = Request(prefill_s, self._random.randint(*tokens), asked_s=self.now_s, is_cached=is_cached)
             request.at_once = self._under_way
             if self.refuses_above is not None and len(self._queue) + self._running >= self.refuses_above:
                 self.refused += 1
@@ -114,17 +120,29 @@ class EngineModel:
 
     def _output(self, request: Request) -> None:
         if self.streams:
-            self._tell(Answer("prompt", self.now_s - request.asked_s), request)
+            request.began = Answer("prompt", self.now_s - request.asked_s)
+            self._tell(request.began, request, cached_quarters=None)
         self._plan(self.now_s + request.tokens * self.step_s, "end", request)
 
     def _ended(self, request: Request) -> None:
         self._running -= 1
         self._under_way -= 1
         self.done += 1
+        cached_quarters = 3 if request.is_cached else 0
+        if request.began is not None:  # only its end says what was cached
+            self.limit.learnt(request.began, at_once=request.at_once, cached_quarters=cached_quarters)
         if not self.streams:
             size = str(request.tokens.bit_length() // 2)
-            self._tell(Answer(size, self.now_s - request.asked_s, request.tokens), request)
+            self._tell(
+                Answer(size, self.now_s - request.asked_s, request.tokens), request, cached_quarters=cached_quarters
+            )
 
-    def _tell(self, answer: Answer, request: Request) -> None:
-        at_once = max(request.at_once, self._under_way)
-        self.limit.answered(answer, sent_s=request.asked_s, at_once=at_once, now_s=self.now_s)
+    def _tell(self, answer: Answer, request: Request, *, cached_quarters: int | None) -> None:
+        request.at_once = max(request.at_once, self._under_way)
+        self.limit.answered(
+            answer,
+            sent_s=request.asked_s,
+            at_once=request.at_once,
+            now_s=self.now_s,
+            cached_quarters=cached_quarters,
+        )

@@ -53,6 +53,37 @@ def test_a_limit_that_nobody_waits_for_stays() -> None:
     assert set(engine.limits) == {64}
 
 
+@pytest.mark.parametrize("cached_part", [0.001, 0.01, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_few_prompts_that_are_cached_make_no_busy_engine_of_all_others(cached_part: float, streams: bool) -> None:
+    engine = EngineModel(adaptive(), seats=64, prefill_s=0.4, noise_s=0.02, streams=streams, cached_part=cached_part)
+    engine.run(seconds=200, clients=32, tokens=(20, 40))
+    assert engine.lowest_limit >= 32
+    assert engine.done >= 0.9 * engine.most_it_can_do / 2
+
+
+@pytest.mark.parametrize("cached_part", [0.1, 0.6])
+def test_a_queue_is_seen_behind_cached_prompts_too(cached_part: float) -> None:
+    engine = EngineModel(adaptive(), seats=32, prefill_s=0.4, noise_s=0.02, cached_part=cached_part)
+    engine.run(seconds=200, clients=300)
+    assert 24 <= engine.usual_limit <= 60
+    assert engine.done >= 0.85 * engine.most_it_can_do
+
+
+def test_an_engine_that_has_become_slower_is_known_by_its_cached_prompts_too() -> None:
+    limit = adaptive()
+    fast = Answer("short", 0.05)
+    limit.learnt(fast, at_once=1, cached_quarters=0)
+    for place in range(400):
+        slow = Answer("short", 1.0)
+        limit.answered(slow, sent_s=place, at_once=4, now_s=place + 1, cached_quarters=2)
+    before = limit.limit
+    for place in range(400, 500):
+        limit.waited()
+        limit.answered(Answer("short", 1.0), sent_s=place, at_once=4, now_s=place + 1, cached_quarters=2)
+    assert limit.limit > before
+
+
 def test_prompts_that_are_not_cached_are_no_busy_engine() -> None:
     limit = adaptive()
     for place in range(1000):
