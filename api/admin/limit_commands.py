@@ -28,6 +28,7 @@ def add_to(groups: Groups) -> None:
 def _add_limits(commands: Groups) -> None:
     listed = commands.add_parser("list", help="limits of tenants, keys and models")
     listed.add_argument("--tenant", help="only this one's")
+    listed.add_argument("--skip", type=positive_int, metavar="N", help="leave so many of the first out")
     listed.set_defaults(ask=_list_limits, show=limits_report)
 
     put = commands.add_parser("set", help="set a limit, in place of the one there is")
@@ -82,7 +83,9 @@ def _add_prices(commands: Groups) -> None:
 
 
 async def _list_limits(client: AdminClient, options: argparse.Namespace) -> Any:
-    return await client.get("/limits", {"tenant": options.tenant})
+    return await client.get(
+        "/limits", {"tenant": options.tenant, "skip": None if options.skip is None else str(options.skip)}
+    )
 
 
 async def _set_limit(client: AdminClient, options: argparse.Namespace) -> Any:

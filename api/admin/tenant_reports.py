@@ -64,7 +64,9 @@ def issued_key_note(answer: Mapping[str, Any]) -> str:
 
 
 def limits_report(answer: Mapping[str, Any]) -> str:
-    return table(_LIMIT, answer["limits"], nothing="There are no limits of tenants' own.")
+    text = table(_LIMIT, answer["limits"], nothing="There are no limits of tenants' own.")
+    following = answer["next_skip"]
+    return text if following is None else f"{text}\n\nThere are more: --skip {following}"
 
 
 def limit_report(answer: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 
 from api.errors import InvalidRequest, NotFound
 from api.routes.admin_access import ADMIN_PREFIX
@@ -31,6 +32,8 @@ from api.usage.errors import UsageAway
 from api.usage.types import Spending
 
 BY = Depends(admin_actor)
+MAX_LIMITS_OF_A_PAGE = 1_000
+MAX_SKIPPED = 100_000_000
 
 
 class NewLimit(Body):
@@ -62,6 +65,12 @@ class OfTenant(Parameters):
     tenant: TenantName | None = None
 
 
+class LimitsOf(OfTenant):
+    skip: Annotated[int, Field(ge=0, le=MAX_SKIPPED)] = 0
+    """So many of the first: `next_skip` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMITS_OF_A_PAGE)] = MAX_LIMITS_OF_A_PAGE
+
+
 class OfOneTenant(Parameters):
     tenant: TenantName
 
@@ -69,6 +78,8 @@ class OfOneTenant(Parameters):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitList:
     limits: list[Limit]
+    next_skip: int | None
+    """For the next page; None: this is the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +111,11 @@ def admin_limits_router(parts: AdminParts) -> APIRouter:
     directory = parts.directory
 
     @router.get("", name="limit.list", summary="Limits of requests and tokens")
-    async def limits(query: Annotated[OfTenant, Query()], by: Actor = BY) -> LimitList:
+    async def limits(query: Annotated[LimitsOf, Query()], by: Actor = BY) -> LimitList:
         with administered("limit.list", by, tenant=query.tenant):
-            if query.tenant is not None:
-                await parts.tenant(query.tenant)
-            return LimitList(limits=list(await directory.limits(query.tenant)))
+            found = await directory.limits(query.tenant, skip=query.skip, most=query.limit + 1)
+            shown = list(found[: query.limit])
+            return LimitList(limits=shown, next_skip=query.skip + len(shown) if len(found) > len(shown) else None)
 
     @router.put("", name="limit.set", summary="Set a limit, in place of the one there is")
     async def put(body: NewLimit, by: Actor = BY) -> Limit:
@@ -124,7 +135,7 @@ def admin_limits_router(parts: AdminParts) -> APIRouter:
         with administered("limit.remove", by, tenant=query.tenant, key=query.key_id, model=query.model):
             await parts.tenant(query.tenant)
             gone = Limit(**query.model_dump(), requests_per_minute=None, tokens_per_minute=None)
-            if not any(_same_place(limit, gone) for limit in await directory.limits(query.tenant)):
+            if await directory.limit(query.tenant, key_id=query.key_id, model=query.model) is None:
                 raise NotFound("There is no such limit.", param="tenant", code="limit_not_found")
             await directory.set_limit(gone, by=by)
 
@@ -167,10 +178,6 @@ def admin_budgets_router(parts: AdminParts) -> APIRouter:
             await directory.set_budget(query.tenant, amount_usd=None, soft_share=found[0].soft_share, by=by)
 
     return router
-
-
-def _same_place(one: Limit, other: Limit) -> bool:
-    return (one.tenant, one.key_id, one.model) == (other.tenant, other.key_id, other.model)
 
 
 async def _booked(parts: AdminParts, month: date) -> Mapping[str, Decimal] | None:

@@ -23,17 +23,17 @@ ON CONFLICT (tenant, key_id, model) DO UPDATE SET requests_per_minute = excluded
 _BUDGET = SQL("tenant, amount_usd, soft_share")
 
 
-async def limits(change: Change, *, tenant: str | None) -> list[Limit]:
-    """Raises NoSuchTenant."""
+async def limits(change: Change, *, tenant: str | None, skip: int, most: int) -> list[Limit]:
+    """There may be one for each of 100,000 keys, so never all at once. Raises NoSuchTenant."""
     if tenant is not None:
         await tenant_changes.existing(change, tenant)
     rows = await change.rows(
         SQL(
             "SELECT {} FROM limits WHERE (%(tenant)s::text IS NULL OR tenant = %(tenant)s) "
             "AND num_nonnulls(requests_per_minute, tokens_per_minute) > 0 "
-            "ORDER BY tenant, key_id NULLS FIRST, model NULLS FIRST"
+            "ORDER BY tenant, key_id NULLS FIRST, model NULLS FIRST OFFSET %(skip)s LIMIT %(most)s"
         ).format(_LIMIT),
-        {"tenant": tenant},
+        {"tenant": tenant, "skip": skip, "most": most},
     )
     return [Limit(**row) for row in rows]
 
@@ -50,7 +50,7 @@ async def set_limit(change: Change, *, limit: Limit) -> Limit:
     checked.limit(limit.requests_per_minute, param="requests_per_minute")
     checked.limit(limit.tokens_per_minute, param="tokens_per_minute")
     values = asdict(limit)
-    before = await _limit(change, values)
+    before = await limit_of(change, tenant=limit.tenant, key_id=limit.key_id, model=limit.model)
     after = None if limit.requests_per_minute is None and limit.tokens_per_minute is None else limit
     if before != after:
         await change.rows(_SET_LIMIT, values)
@@ -64,7 +64,8 @@ async def set_limit(change: Change, *, limit: Limit) -> Limit:
     return limit
 
 
-async def _limit(change: Change, values: Row) -> Limit | None:
+async def limit_of(change: Change, *, tenant: str, key_id: str | None, model: str | None) -> Limit | None:
+    values = {"tenant": tenant, "key_id": key_id, "model": model}
     row = await change.row(
         SQL(
             "SELECT {} FROM limits WHERE tenant = %(tenant)s AND key_id IS NOT DISTINCT FROM %(key_id)s "

@@ -88,8 +88,12 @@ class PostgresDirectory:
     async def revoke_key(self, key_id: str, *, by: Actor) -> ApiKey:
         return await self._changes.make(partial(key_changes.revoke, key_id=key_id), by=by)
 
-    async def limits(self, tenant: str | None) -> Sequence[Limit]:
-        return await self._changes.read(partial(limit_changes.limits, tenant=tenant))
+    async def limits(self, tenant: str | None, *, skip: int, most: int) -> Sequence[Limit]:
+        return await self._changes.read(partial(limit_changes.limits, tenant=tenant, skip=skip, most=most))
+
+    async def limit(self, tenant: str, *, key_id: str | None, model: str | None) -> Limit | None:
+        work = partial(limit_changes.limit_of, tenant=tenant, key_id=key_id, model=model)
+        return await self._changes.read(work)
 
     async def set_limit(self, limit: Limit, *, by: Actor) -> Limit:
         return await self._changes.make(partial(limit_changes.set_limit, limit=limit), by=by)

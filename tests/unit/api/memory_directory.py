@@ -89,9 +89,15 @@ class MemoryDirectory:
         self._keys[key_id] = replace(self._live_key(key_id), revoked_at=now())
         return self._note("key.revoke", key_id, self._keys[key_id], by, tenant=self._keys[key_id].tenant)
 
-    async def limits(self, tenant: str | None) -> Sequence[Limit]:
+    async def limits(self, tenant: str | None, *, skip: int, most: int) -> Sequence[Limit]:
         self._answer()
-        return [limit for limit in self._limits.values() if tenant in (None, limit.tenant)]
+        if tenant is not None:
+            self._tenant(tenant)
+        return [limit for limit in self._limits.values() if tenant in (None, limit.tenant)][skip:][:most]
+
+    async def limit(self, tenant: str, *, key_id: str | None, model: str | None) -> Limit | None:
+        self._answer()
+        return self._limits.get((tenant, key_id, model))
 
     async def set_limit(self, limit: Limit, *, by: Actor) -> Limit:
         self._tenant(limit.tenant)

@@ -66,7 +66,7 @@ def test_amounts_have_cents_and_all_there_is_below_them(amount: str | None, text
 def test_nothing_yet_says_what_to_do() -> None:
     assert "tenants create" in tenants_report({"tenants": []})
     assert "keys create" in keys_report({"keys": [], "next_after": None})
-    assert "no limits" in limits_report({"limits": []})
+    assert "no limits" in limits_report({"limits": [], "next_skip": None})
     assert "No tenant has a budget" in budgets_report({"month": "2026-11", "budgets": []})
     assert "models file" in prices_report({"prices": []})
     assert audit_report({"entries": [], "next_before_id": None}) == "There are no entries."
@@ -80,6 +80,7 @@ def test_names_cannot_steer_the_terminal() -> None:
 
 def test_more_keys_and_entries_are_said() -> None:
     assert keys_report({"keys": [{"id": "k"}], "next_after": "k"}).endswith("--after k")
+    assert limits_report({"limits": [{"tenant": "a"}], "next_skip": 1000}).endswith("--skip 1000")
     assert audit_report({"entries": [ENTRY], "next_before_id": 7}).endswith("--before-id 7")
 
 

@@ -136,7 +136,9 @@ async def test_a_rotated_key_goes_on_until_its_grace_is_over(registry: Registry)
     end = found[old.key.id].expires_at
     assert end is not None
     assert timedelta(minutes=50) < end - datetime.now(UTC) < timedelta(minutes=70)
-    assert [limit.key_id for limit in await registry.directory.limits("acme")] == sorted([old.key.id, new.key.id])
+    assert [limit.key_id for limit in await registry.directory.limits("acme", skip=0, most=10)] == sorted(
+        [old.key.id, new.key.id]
+    )
     with pytest.raises(KeyEnded):
         await registry.directory.rotate_key(old.key.id, grace_s=0, by=BY)
     (*_, line) = await lines(registry)

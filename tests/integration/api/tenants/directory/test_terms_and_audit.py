@@ -43,12 +43,16 @@ async def test_limits(registry: Registry) -> None:
     await directory.set_limit(higher, by=BY)
     of_key = Limit(tenant="acme", key_id=issued.key.id, model="m:1", requests_per_minute=1, tokens_per_minute=2)
     await directory.set_limit(of_key, by=BY)
-    assert await directory.limits("acme") == [higher, of_key]
-    assert await directory.limits("other") == []
+    assert await directory.limits("acme", skip=0, most=10) == [higher, of_key]
+    assert await directory.limits("other", skip=0, most=10) == []
+    assert await directory.limits(None, skip=0, most=1) == [higher]
+    assert await directory.limits(None, skip=1, most=5) == [of_key]
+    assert await directory.limit("acme", key_id=issued.key.id, model="m:1") == of_key
+    assert await directory.limit("acme", key_id=None, model="m:1") is None
     none = Limit(tenant="acme", requests_per_minute=None, tokens_per_minute=None)
     await directory.set_limit(none, by=BY)
     await directory.set_limit(none, by=BY)
-    assert await directory.limits(None) == [of_key]
+    assert await directory.limits(None, skip=0, most=10) == [of_key]
     assert [line.action for line in await lines(registry)][3:] == [
         "limit.set",
         "limit.set",

@@ -94,6 +94,17 @@ async def test_limits(client: httpx.AsyncClient) -> None:
     assert [limit["key_id"] for limit in (await client.get("/limits")).json()["limits"]] == [None]
 
 
+async def test_limits_come_in_pages(client: httpx.AsyncClient) -> None:
+    for name in "abc":
+        await client.post("/tenants", json={"name": name})
+        await client.put("/limits", json={"tenant": name, "requests_per_minute": 1})
+    pages = [(await client.get("/limits", params={"limit": 2, "skip": skip})).json() for skip in (0, 2)]
+    assert [[limit["tenant"] for limit in page["limits"]] for page in pages] == [["a", "b"], ["c"]]
+    assert [page["next_skip"] for page in pages] == [2, None]
+    refused = await client.get("/limits", params={"limit": 1001})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "limit")
+
+
 async def test_a_budget_says_what_is_left_of_it(client: httpx.AsyncClient, usage: MemoryUsage) -> None:
     await create(client, "a", "b")
     for amount in ("12.5", 12.5):
