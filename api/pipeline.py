@@ -88,6 +88,7 @@ class Pipeline:
 
     async def _opened(self, call: Call, held: Held) -> Reply:
         await self.budgets.reserve(call, held)  # what it may cost at the most
+        self.accounting.money_set_aside(call)
         await self.turns.take(call, held)
         return await self.router.open(call)
 

@@ -51,6 +51,12 @@ class Accounting:
         if not call.in_ledger:
             await self._ledger.keep(self._closed(call))
 
+    def money_set_aside(self, call: Call) -> None:
+        """Should this worker be killed while the call waits for an engine, others write its line and settle it."""
+        if call.on_bill is not None:
+            price = call.price(call.model, self._prices.price_of)
+            self._ledger.begin(_row(call, Bill(model=call.model, upstream="", usage=Usage(), price=price, cost_nano=0)))
+
     def engine_asked(self, call: Call, model: Model, upstream: str) -> None:
         """From here on the call is owed for, also if this worker is killed."""
         if call.ledger_id:

@@ -110,7 +110,8 @@ class Ledger(Protocol):
         ...
 
     def begin(self, row: UsageRow) -> None:
-        """An engine is asked. Should this worker be killed, others write `row`, with what the engine has got to since.
+        """Money is set aside for it, or an engine is asked. Should this worker be killed, others write `row`, with what
+        the engine has got to since, and settle it.
 
         Ends with `record` or `keep` of the row with this id, or with `withdraw`.
         """
