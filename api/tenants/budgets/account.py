@@ -23,6 +23,7 @@ _SHORT_S = 10.0
 # The ledger's sum counts as a floor when it is so old and Redis has been there for so long: by then all that it sums
 # up has been settled.
 _LEDGER_LAG_S = 5.0
+_LEDGER_APART_S, _LEDGER_READINGS = 1.0, 8
 
 
 class Backing(Enum):
@@ -99,7 +100,9 @@ class Account:
             self.wants_telling = self.wants_telling or self.free > 0
 
     def learn_ledger(self, spent: int, now_s: float) -> None:
-        self.ledger = [*self.ledger[-3:], (now_s, spent)]
+        if len(self.ledger) > 1 and self.ledger[-1][0] - self.ledger[-2][0] < _LEDGER_APART_S:
+            self.ledger.pop()  # new tenants have it read often, and there is to be one that is old enough for a floor
+        self.ledger = [*self.ledger[1 - _LEDGER_READINGS :], (now_s, spent)]
 
     def ledger_sum(self) -> int:
         """-1 where it was never read."""
