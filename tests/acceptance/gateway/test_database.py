@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -31,9 +32,11 @@ def answers(gateway: Gateway, request_id: str) -> None:
 
 
 def test_with_migrations_off_a_gateway_waits_for_who_does_them_and_tells_what_is_missing(
-    gateways: GatewayFactory, empty_database_url: str, request_id: str
+    gateways: GatewayFactory, empty_database_url: str, redis_url: str, tmp_path: Path, request_id: str
 ) -> None:
-    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", WORKERS=1)
+    # Nobody else is to bring its rows into a database of theirs.
+    own = {"REDIS_URL": redis_url.removesuffix("/0") + "/7", "DATA_DIR": str(tmp_path)}
+    gateway = gateways.start(DATABASE_URL=empty_database_url, DATABASE_MIGRATE="false", WORKERS=1, **own)
     assert gateway.readiness().status_code == 200
     assert postgres_of(gateway) == f"the database has no schema yet, {HEAD} is needed"
     answers(gateway, request_id)

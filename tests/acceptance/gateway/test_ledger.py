@@ -68,6 +68,7 @@ def bank(
             WORKERS=2,
             REDIS_URL=redis_url(directory=directory, port=port),
             DATABASE_URL=own_url,
+            DATA_DIR=str(directory / "data"),  # whoever shares it looks after this one's killed workers
             COST_IN_ANSWERS="true",
             LEDGER_TIMEOUT_S=1,
         )

@@ -112,7 +112,7 @@ def test_gauges_of_every_kind_vanish_with_their_worker(tmp_path: Path, start_wor
     worker = start_worker()
     worker.do("metrics.limiter_local.set(1); metrics.ledger_pending.set(9); metrics.in_flight.set(2)")
     alive = samples(tmp_path)
-    assert [alive[f"gateway_{name}[]"] for name in ("limiter_local", "ledger_pending_rows", "requests_in_flight")] == [
+    assert [alive[f"gateway_{name}[]"] for name in ("limiter_local", "ledger_memory_rows", "requests_in_flight")] == [
         1,
         9,
         2,
