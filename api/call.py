@@ -114,6 +114,8 @@ class Call:
     """By which the call has been judged so far; see `price`."""
     on_bill: Callable[[Bill], object] | None = None
     """Told then."""
+    begun: object | None = None
+    """What the accounting wrote down when it last asked an engine: its own business."""
     in_ledger: bool = False
     saving: Saving | None = None
     """Set where a stored answer is given."""

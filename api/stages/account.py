@@ -6,6 +6,9 @@ import secrets
 import time
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
 
 from api.cache.types import CacheStatus
 from api.call import Call
@@ -24,6 +27,13 @@ _TIERS = {
     CacheStatus.STALE: CacheTier.STALE,
 }
 _NOTHING = Saving(tokens=0, cost_nano=0)
+
+
+class _Begun(NamedTuple):
+    """An engine was asked: what would be owed had it given nothing, and the row for that."""
+
+    bill: Bill
+    row: UsageRow
 
 
 class Accounting:
@@ -63,7 +73,9 @@ class Accounting:
             usage = Usage(prompt_tokens=call.prompt_tokens, estimated=True)
             price = call.price(model, self._prices.price_of)
             bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0)
-            self._ledger.begin(_row(call, bill))
+            row = _row(call, bill)
+            call.begun = _Begun(bill, row)
+            self._ledger.begin(row)
 
     def engine_failed(self, call: Call) -> None:
         """Nothing is owed for it, and another one may be asked."""
@@ -90,7 +102,7 @@ class Accounting:
         call.in_ledger = True
         bill = call.make_bill(self._prices.price_of)
         self._count_tokens(call.caller.tenant, bill)
-        return _row(call, bill)
+        return _ended(call, bill)
 
     def observe(self, call: Call) -> None:
         """Count a call that has ended, answered or refused."""
@@ -128,6 +140,28 @@ class Accounting:
             cost.inc(bill.cost_nano / NANO_PER_USD)
 
 
+def _ended(call: Call, bill: Bill) -> UsageRow:
+    """The row that was begun with, ended, which takes a quarter of the time that a new one does; else a new one."""
+    if not isinstance(call.begun, _Begun) or call.saving is not None:
+        return _row(call, bill)
+    begun, row = call.begun
+    if begun.model is not bill.model or begun.upstream != bill.upstream or begun.price is not bill.price:
+        return _row(call, bill)
+    now_s, usage = time.monotonic(), bill.usage
+    return msgspec.structs.replace(
+        row,
+        outcome=call.outcome,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        estimated=usage.estimated,
+        cost_usd=usd(bill.cost_nano),
+        engine_s=None if call.engine_began_s is None else now_s - call.engine_began_s,
+        time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
+        duration_s=now_s - call.arrived_s,
+    )
+
+
 def _row(call: Call, bill: Bill) -> UsageRow:
     now_s = time.monotonic()
     usage, price, saving = bill.usage, bill.price, call.saving or _NOTHING
@@ -137,14 +171,14 @@ def _row(call: Call, bill: Bill) -> UsageRow:
         request_id=call.request_id,
         tenant=call.caller.tenant,
         key_id=call.caller.key_id,
-        endpoint=call.endpoint.value,
+        endpoint=str(call.endpoint),
         model=bill.model.name,
         model_version=bill.model.version,
         upstream=bill.upstream,
         streamed=call.streams,
-        lane=call.caller.lane.value,
+        lane=str(call.caller.lane),
         outcome=call.outcome,
-        cache_tier=_tier(call).value,
+        cache_tier=str(_tier(call)),
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,

@@ -40,6 +40,7 @@ _MARK = struct.Struct("<I")
 _FREE, _TAKEN = 0, 1
 _ROW = struct.Struct("<II")  # length, checksum
 _FIGURES = struct.Struct("<qqqq")  # prompt, cached and completion tokens; Unix nanoseconds
+_HEAD = struct.Struct("<II4xqqqq")  # both of them, as they lie
 _ROW_AT, _FIGURES_AT, _JSON_AT = 4, 16, 48
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(UsageRow).decode
@@ -82,14 +83,14 @@ class InflightBook:
         encoded = _encode(row)
         if len(encoded) > SLOT_BYTES - _JSON_AT or not (self._free or row.id in self._taken):
             return  # nothing that is checked before a call is admitted is so long; there are as many slots as places
+        mapped = self._mapped
         slot = self._taken.pop(row.id, None)
         if slot is None:
             slot = self._free.pop()
-        mapped = self._mapped
-        _MARK.pack_into(mapped, slot, _FREE)
-        _ROW.pack_into(mapped, slot + _ROW_AT, len(encoded), zlib.crc32(encoded))
-        _FIGURES.pack_into(mapped, slot + _FIGURES_AT, row.prompt_tokens, row.cached_tokens, 0, time.time_ns())
-        mapped[slot + _JSON_AT : slot + _JSON_AT + len(encoded)] = encoded
+        else:
+            _MARK.pack_into(mapped, slot, _FREE)
+        head = _HEAD.pack(len(encoded), zlib.crc32(encoded), row.prompt_tokens, row.cached_tokens, 0, time.time_ns())
+        mapped[slot + _ROW_AT : slot + _JSON_AT + len(encoded)] = head + encoded
         _MARK.pack_into(mapped, slot, _TAKEN)
         self._taken[row.id] = slot
 
