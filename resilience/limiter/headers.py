@@ -6,9 +6,6 @@ import math
 
 from resilience.limiter.base import UNLIMITED, LimitDecision
 
-_MS_PER_MINUTE = 60_000
-_MS_PER_HOUR = 3_600_000
-
 
 def limit_headers(decision: LimitDecision) -> dict[str, str]:
     """The `x-ratelimit-…` headers; for a refusal that time will cure also `retry-after` and `retry-after-ms`."""
@@ -34,9 +31,15 @@ def format_duration(seconds: float) -> str:
     ms = max(0, math.ceil(round(seconds * 1000, 3)))
     if 0 < ms < 1000:
         return f"{ms}ms"
-    hours, ms = divmod(ms, _MS_PER_HOUR)
-    minutes, ms = divmod(ms, _MS_PER_MINUTE)
-    rest = f"{ms // 1000}.{ms % 1000:03d}".rstrip("0").rstrip(".") + "s"
-    if hours:
-        return f"{hours}h{minutes}m{rest}"
-    return f"{minutes}m{rest}" if minutes else rest
+    whole_s, ms = ms // 1000, ms % 1000
+    if not ms:
+        fraction = ""
+    elif ms % 10:
+        fraction = f".{ms:03d}"
+    else:
+        fraction = f".{ms // 10:02d}" if ms % 100 else f".{ms // 100}"
+    if whole_s < 60:
+        return f"{whole_s}{fraction}s"
+    if whole_s < 3600:
+        return f"{whole_s // 60}m{whole_s % 60}{fraction}s"
+    return f"{whole_s // 3600}h{whole_s // 60 % 60}m{whole_s % 60}{fraction}s"

@@ -76,12 +76,14 @@ class SwitchingLimiter:
             if tokens > window.quota.tokens_per_min:
                 return refuse_impossible(windows, tokens)
         if self._state is LimiterState.SHARED:
-            with suppress(SharedWindowsLostError):  # which has switched this limiter already
+            try:
                 verdicts, shared_second = await self._shared.reserve(windows, tokens)
-                if is_refused(verdicts):
-                    return decide(verdicts, windows, None)
-                second = self._local.record(windows, tokens)
-                return decide(verdicts, windows, Reservation(windows, tokens, second, shared_second, self._epoch))
+            except SharedWindowsLostError:  # which has switched this limiter already
+                return self._reserve_locally(windows, tokens)
+            if is_refused(verdicts):
+                return decide(verdicts, windows, None)
+            second = self._local.record(windows, tokens)
+            return decide(verdicts, windows, Reservation(windows, tokens, second, shared_second, self._epoch))
         return self._reserve_locally(windows, tokens)
 
     def settle(self, reservation: Reservation, used_tokens: int) -> None:

@@ -110,16 +110,21 @@ class SlidingWindow:
         )
 
     def _add(self, second: int, requests: int, tokens: int) -> None:
-        bucket = self._buckets.setdefault(second, [0, 0])
-        requests, tokens = max(requests, -bucket[0]), max(tokens, -bucket[1])
+        bucket = self._buckets.get(second)
+        if bucket is None:
+            bucket = self._buckets[second] = [0, 0]
+        if requests < 0:
+            requests = max(requests, -bucket[0])
+        if tokens < 0:
+            tokens = max(tokens, -bucket[1])
         bucket[0] += requests
         bucket[1] += tokens
         self.requests += requests
         self.tokens += tokens
-        if requests > 0:
-            self._last_request = max(self._last_request, second)
-        if tokens > 0:
-            self._last_token = max(self._last_token, second)
+        if requests > 0 and second > self._last_request:
+            self._last_request = second
+        if tokens > 0 and second > self._last_token:
+            self._last_token = second
 
     def _wait_ms(self, now_ms: int, kind: int, needed: int) -> int:
         """Until `needed` requests (kind 0) or tokens (kind 1) have left the window."""
