@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Self
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 # Most answers are there before that, and a timer costs a tenth of a task.
 _WATCHED_AFTER_S = 0.02
@@ -78,3 +78,9 @@ class ClientConnection:
             self._watch_begins.cancel()
         if self._watch is not None:
             self._watch.cancel()
+        # What receives leads to the request, which leads here: all of it would be left for the garbage collector.
+        self._receive = _nothing_more
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from api.call import Call
 from api.errors import Overloaded
 from api.fairness.reporting import Reporting
+from api.fairness.types import UNTIMED
 from api.tenants.types import Lane
 from resilience.concurrency import QUARTERS, AdaptiveLimit, Answer
 from resilience.fair_queue import FairQueue, Refusal, Refused, Ticket, TicketState
@@ -157,6 +158,9 @@ class EngineTurn:
             # Of a call that was left before its answer came nothing is known about answers.
             written = None if self._call.reply is None else usage.completion_tokens
             queue.end(self.ticket, computed_prompt_tokens=computed, output_tokens=written)
+        # Nothing may lead in a circle: all that belongs to a call would be left for the garbage collector.
+        self.ticket.granted = _nobody_waits
+        self._call.turn = UNTIMED
 
     def asked(self, upstream: str) -> None:
         # What the engines of another model say, which stands in for the call's, tells nothing of these.
@@ -237,3 +241,7 @@ class EngineTurn:
 
 def _cached_quarters(usage: Usage) -> int:
     return min(QUARTERS * usage.cached_tokens // max(1, usage.prompt_tokens), QUARTERS - 1)
+
+
+def _nobody_waits() -> None:
+    pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from starlette.types import Message
@@ -18,6 +20,8 @@ def part(body: bytes, *, more: bool) -> Message:
 
 class Client:
     """What the server's `receive` says: the messages, then nothing until `leave`."""
+
+    connection: ClientConnection
 
     def __init__(self, *messages: Message) -> None:
         self._messages = list(messages)
@@ -112,3 +116,18 @@ async def test_no_watch_begins_once_the_answer_is_done(monkeypatch: pytest.Monke
     for _ in range(5):
         await asyncio.sleep(0)
     assert not sender.waited_for.is_set()
+
+
+async def test_a_request_that_is_over_leaves_nothing_for_the_garbage_collector() -> None:
+    sender = Client(part(b"whole", more=False))
+    client = ClientConnection(sender.receive)
+    sender.connection = client  # as the server's request leads to the call, and that to what reads its body
+    over = weakref.ref(sender)
+    gc.disable()
+    try:
+        with client:
+            await client.read_body()
+        del sender, client
+        assert over() is None
+    finally:
+        gc.enable()

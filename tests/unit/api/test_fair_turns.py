@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import pytest
 
 from api.call import Call, Caller
 from api.errors import Overloaded
-from api.fairness.engines import Engines
+from api.fairness.engines import Engines, EngineTurn
 from api.fairness.queue import FairTurns
 from api.fairness.reporting import Reporting
 from api.tenants.types import Lane
@@ -224,3 +225,18 @@ async def test_a_stream_that_was_left_says_nothing_about_what_was_cached() -> No
 async def no_frames() -> AsyncIterator[list[Json]]:
     return
     yield
+
+
+async def test_a_turn_that_has_ended_leaves_nothing_for_the_garbage_collector() -> None:
+    def alive() -> set[int]:
+        return {id(found) for found in gc.get_objects() if isinstance(found, EngineTurn | Call)}
+
+    counter, held = Counter(), Held()
+    gc.disable()
+    try:
+        before = alive()
+        await counter.turns.take(await counter.call(), held)
+        held.release()
+        assert not alive() - before
+    finally:
+        gc.enable()
