@@ -115,7 +115,7 @@ class Call:
     on_bill: Callable[[Bill], object] | None = None
     """Told then."""
     begun: object | None = None
-    """What the accounting wrote down when it last asked an engine: its own business."""
+    """What the accounting wrote down of a call that is not over: its own business."""
     in_ledger: bool = False
     saving: Saving | None = None
     """Set where a stored answer is given."""

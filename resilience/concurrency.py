@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FLOOR = 4
 # Answers of a window, at least and at most; half of what is allowed in between.
@@ -36,8 +36,7 @@ _LEARNING = 0.2
 QUARTERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one answer took. `size` stands for requests of about the same."""
 
     size: str

@@ -27,10 +27,11 @@ _TIERS = {
     CacheStatus.STALE: CacheTier.STALE,
 }
 _NOTHING = Saving(tokens=0, cost_nano=0)
+_NO_MONEY = usd(0)
 
 
 class _Begun(NamedTuple):
-    """An engine was asked: what would be owed had it given nothing, and the row for that."""
+    """What would be owed should the worker be killed now, and the row for that."""
 
     bill: Bill
     row: UsageRow
@@ -65,17 +66,14 @@ class Accounting:
         """Should this worker be killed while the call waits for an engine, others write its line and settle it."""
         if call.on_bill is not None:
             price = call.price(call.model, self._prices.price_of)
-            self._ledger.begin(_row(call, Bill(model=call.model, upstream="", usage=Usage(), price=price, cost_nano=0)))
+            self._begin(call, Bill(model=call.model, upstream="", usage=Usage(), price=price, cost_nano=0))
 
     def engine_asked(self, call: Call, model: Model, upstream: str) -> None:
         """From here on the call is owed for, also if this worker is killed."""
         if call.ledger_id:
             usage = Usage(prompt_tokens=call.prompt_tokens, estimated=True)
             price = call.price(model, self._prices.price_of)
-            bill = Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0)
-            row = _row(call, bill)
-            call.begun = _Begun(bill, row)
-            self._ledger.begin(row)
+            self._begin(call, Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0))
 
     def engine_failed(self, call: Call) -> None:
         """Nothing is owed for it, and another one may be asked."""
@@ -98,11 +96,16 @@ class Accounting:
         if self._cost_in_answers:
             frame["usage"]["cost_usd"] = call.owed(self._prices.price_of).cost_nano / NANO_PER_USD
 
+    def _begin(self, call: Call, bill: Bill) -> None:
+        row = _row(call, bill)
+        call.begun = _Begun(bill, row)
+        self._ledger.begin(row)
+
     def _closed(self, call: Call) -> UsageRow:
         call.in_ledger = True
         bill = call.make_bill(self._prices.price_of)
         self._count_tokens(call.caller.tenant, bill)
-        return _ended(call, bill)
+        return _row(call, bill)
 
     def observe(self, call: Call) -> None:
         """Count a call that has ended, answered or refused."""
@@ -140,29 +143,31 @@ class Accounting:
             cost.inc(bill.cost_nano / NANO_PER_USD)
 
 
-def _ended(call: Call, bill: Bill) -> UsageRow:
-    """The row that was begun with, ended, which takes a quarter of the time that a new one does; else a new one."""
-    if not isinstance(call.begun, _Begun) or call.saving is not None:
-        return _row(call, bill)
-    begun, row = call.begun
-    if begun.model is not bill.model or begun.upstream != bill.upstream or begun.price is not bill.price:
-        return _row(call, bill)
+def _row(call: Call, bill: Bill) -> UsageRow:
+    """As it is now: the row that was written down before with what has changed, a seventh of the work, or a new one."""
+    begun = call.begun
+    if not isinstance(begun, _Begun) or call.saving is not None:
+        return _new_row(call, bill)
+    if begun.bill.model is not bill.model or begun.bill.price is not bill.price:
+        return _new_row(call, bill)
     now_s, usage = time.monotonic(), bill.usage
     return msgspec.structs.replace(
-        row,
+        begun.row,
+        upstream=bill.upstream,
         outcome=call.outcome,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
         estimated=usage.estimated,
-        cost_usd=usd(bill.cost_nano),
-        engine_s=None if call.engine_began_s is None else now_s - call.engine_began_s,
+        cost_usd=usd(bill.cost_nano) if bill.cost_nano else _NO_MONEY,
+        queue_s=call.queue_s,
+        engine_s=_engine_s(call, bill, now_s),
         time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
         duration_s=now_s - call.arrived_s,
     )
 
 
-def _row(call: Call, bill: Bill) -> UsageRow:
+def _new_row(call: Call, bill: Bill) -> UsageRow:
     now_s = time.monotonic()
     usage, price, saving = bill.usage, bill.price, call.saving or _NOTHING
     return UsageRow(
@@ -184,16 +189,20 @@ def _row(call: Call, bill: Bill) -> UsageRow:
         completion_tokens=usage.completion_tokens,
         estimated=usage.estimated,
         saved_tokens=saving.tokens,
-        saved_usd=usd(saving.cost_nano),
+        saved_usd=_NO_MONEY if saving is _NOTHING else usd(saving.cost_nano),
         prefill_price_usd=_price(price.prefill),
         decode_price_usd=_price(price.decode),
         cached_price_usd=_price(price.cached),
-        cost_usd=usd(bill.cost_nano),
+        cost_usd=usd(bill.cost_nano) if bill.cost_nano else _NO_MONEY,
         queue_s=call.queue_s,
-        engine_s=now_s - call.engine_began_s if bill.upstream and call.engine_began_s is not None else None,
+        engine_s=_engine_s(call, bill, now_s),
         time_to_first_token_s=None if call.first_output_s is None else call.first_output_s - call.arrived_s,
         duration_s=now_s - call.arrived_s,
     )
+
+
+def _engine_s(call: Call, bill: Bill, now_s: float) -> float | None:
+    return now_s - call.engine_began_s if bill.upstream and call.engine_began_s is not None else None
 
 
 def _tier(call: Call) -> CacheTier:

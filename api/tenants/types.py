@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from serving.catalogue.base import Model, Price
 from serving.types import Usage
@@ -36,8 +37,7 @@ class CacheTier(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
+class Bill(NamedTuple):
     """What one call owes, and for what."""
 
     model: Model

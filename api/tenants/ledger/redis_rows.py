@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from resilience.redis_link import RedisAwayError, RedisLink, RedisRefusedError, Script
 
@@ -30,8 +29,7 @@ class RedisRowsError(Exception):
     """Redis is away, late, full or refuses. Whether it did what it was asked to is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRow:
+class WaitingRow(NamedTuple):
     stream_id: bytes
     row: bytes
 
