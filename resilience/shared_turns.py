@@ -165,7 +165,8 @@ def _turns_of(
             weights[demand.key] = demand.weight
     turn_tokens = max(state.turn_tokens for state in busy)
     # What a round of all turns brings a tenant of weight 1: who is ahead by so much is held back by a factor of e.
-    round_tokens = max(1.0, turns * turn_tokens / sum(weights.values()))
+    # Before anything has ended nobody knows what a turn brings, and nobody is held back.
+    round_tokens = max(1.0, turns * turn_tokens / sum(weights.values())) if turn_tokens > 0 else math.inf
     for key, lead in leads.items():
         exponent = min(max(-lead / round_tokens, -math.log(_STRONGEST_CORRECTION)), math.log(_STRONGEST_CORRECTION))
         weights[key] *= math.exp(exponent)

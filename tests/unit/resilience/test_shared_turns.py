@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,15 @@ def test_who_is_ahead_gets_less_until_it_is_not() -> None:
     assert first == pytest.approx(1.0)
     assert ahead < 0.7
     assert level == pytest.approx(1.0)
+
+
+def test_before_anything_has_ended_nobody_is_held_back() -> None:
+    turns = shared()
+    own, other = state(10, demand("a")), state(10, demand("b"))
+    young = msgspec.structs.replace(own, turn_tokens=0.0)
+    ahead = msgspec.structs.replace(state(10, demand("a", received=2000.0)), turn_tokens=0.0)
+    turns.part(young, {"other": msgspec.structs.replace(other, turn_tokens=0.0)})
+    assert turns.part(ahead, {"other": msgspec.structs.replace(other, turn_tokens=0.0)}) == pytest.approx(1.0)
 
 
 def test_an_account_that_was_opened_anew_is_no_gift() -> None:
