@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.cache.types import CacheStatus
@@ -256,3 +258,29 @@ async def test_no_label_takes_what_a_client_made_up() -> None:
     assert "invented" not in text
     assert 'model="other"' in text
     assert books.total("gateway_requests_total", model="none", tenant="none") == 1
+
+
+@pytest.mark.parametrize("stands_in", [False, True])
+async def test_a_row_that_was_begun_ends_as_one_that_was_not(stands_in: bool) -> None:
+    """Whichever model was asked before, and whatever was written down of it."""
+    rows = []
+    for begins in (True, False):
+        books = Books()
+        served = await answered(Usage(prompt_tokens=7, cached_tokens=2, completion_tokens=5), stream=True)
+        served.ledger_id, served.queue_s = "0" * 32, 0.5
+        if begins:
+            books.accounting.engine_asked(served, served.model, "far")
+            books.accounting.engine_asked(served, served.model, "near")
+        served.engine_began_s = served.first_output_s = served.arrived_s + 0.25
+        if stands_in:
+            served.served_model = replace(model("slow"), version="9", price=Price(prefill=4.0, decode=5.0, cached=1.0))
+        served.outcome = "cancelled"
+        books.accounting.record(served)
+        rows += [asdict(row) for row in books.ledger.rows]
+    begun, new = rows
+    for row in rows:
+        assert row.pop("duration_s") >= 0
+        assert row.pop("engine_s") is not None
+        assert row.pop("occurred_at")
+    assert begun == new
+    assert (begun["model"], begun["upstream"]) == ("slow" if stands_in else "fast", "near")
