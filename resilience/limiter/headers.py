@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from resilience.limiter.base import UNLIMITED, LimitDecision
 
@@ -26,6 +27,8 @@ def limit_headers(decision: LimitDecision) -> dict[str, str]:
     return headers
 
 
+# Requests that Redis has counted in one call have the same ones, and mostly for requests as for tokens.
+@lru_cache(maxsize=64)
 def format_duration(seconds: float) -> str:
     """As OpenAI writes it: `0s`, `20ms`, `1s`, `8.64s`, `6m0s`, `1h0m2.5s`."""
     ms = max(0, math.ceil(round(seconds * 1000, 3)))
