@@ -132,8 +132,8 @@ stage_engines() (
 )
 
 stage_tenants() (
-    step "tenants: kills"
-    tests tests/real/tenants
+    step "tenants: kills, two gateways, and the benches that take long"
+    tests tests/real/tenants tests/acceptance/gateway/test_tenants_of_two_gateways.py tests/acceptance/bench/test_rag.py
 )
 
 stop_engine() {

@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+# It takes the better part of a minute: `make test-real STAGE=tenants`.
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ("--rows", "1", "--chunks", "60", "--uploads", "1", "--questions", "5", "--seconds", "0.2", "--rounds", "1")
 

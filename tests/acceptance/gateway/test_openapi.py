@@ -58,6 +58,7 @@ OPERATIONS = {
     ("POST", "/admin/v1/keys/{key_id}/revoke"),
     ("POST", "/admin/v1/keys/{key_id}/rotate"),
     ("POST", "/admin/v1/prices"),
+    ("DELETE", "/admin/v1/prices"),
     ("POST", "/admin/v1/tenants"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),

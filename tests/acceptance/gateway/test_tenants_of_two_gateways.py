@@ -19,6 +19,9 @@ from bench.tenants.stack import ADMIN_KEY, MODEL
 from tests.acceptance.gateway.faulty_models import model, write_models
 from tests.acceptance.gateway.processes import Engine, Gateway, GatewayFactory, eventually
 
+# Two gateways take their time to start: `make test-real STAGE=tenants`.
+pytestmark = pytest.mark.real
+
 SEQUENCES = 8
 TURNS_OF_A_WORKER = 2
 FLOOD = 96
