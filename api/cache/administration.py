@@ -88,8 +88,15 @@ class CacheAdministration:
         """A typing error must not look like a cache that was empty. Raises UnknownTenantError."""
         known = self._known()
         if tenant not in known:
-            named = ", ".join(known[:_NAMED]) + (", …" if len(known) > _NAMED else "")
+            # Those that begin alike come first: of many tenants, the one that was meant is among them.
+            alike = sorted(known, key=lambda name: _same_beginning(name, tenant), reverse=True)
+            named = ", ".join(alike[:_NAMED]) + (", …" if len(known) > _NAMED else "")
             raise UnknownTenantError(f"No tenant {tenant!r} has a key or an answer in the cache; there are {named}.")
+
+
+def _same_beginning(one: str, other: str) -> int:
+    """Characters."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _stats(tenant: str, counted: Mapping[str, int | float]) -> TenantStats:
