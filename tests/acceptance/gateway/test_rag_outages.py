@@ -83,7 +83,6 @@ def shared_stage(
         SEMANTIC_CACHE_ENABLED="true",
         SEMANTIC_CACHE_INDEX="off",  # what is near is not what these tests are about
         SEMANTIC_CACHE_TIMEOUT_S=5,
-        SEMANTIC_CACHE_AUDIT_SHARE=0,
         RAG_EMBED_TIMEOUT_S=10,
         RAG_SEARCH_TIMEOUT_S=2,
     )
