@@ -40,14 +40,21 @@ class Postgres:
 
     def freeze(self) -> None:
         """SIGSTOP for the server and for the process of every connection: nothing answers any more."""
-        server = self._process.pid
-        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-        self._frozen = [server, *map(int, children)]
+        self._frozen = self._pids()
         for pid in self._frozen:
             os.kill(pid, signal.SIGSTOP)
 
     def kill(self) -> None:
-        self._process.kill()
+        """The server first, which would replace the others; those would each go on until they notice."""
+        for pid in self._pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _pids(self) -> list[int]:
+        server = self._process.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        return [server, *map(int, children)]
 
     def repair(self) -> None:
         """Running and answering afterwards, whatever was done to it."""
