@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from bench.tenants.stack import Stack
+from bench.tenants.stack import Stack, await_answers
 from scripts.embedded.service import ServiceProcess
 
 WORKER, REDIS, POSTGRES = "worker", "Redis", "Postgres"
@@ -57,12 +57,14 @@ class Faults:
         self.strikes.append(Strike(what=what, at_s=at_s, away_s=away_s))
         self._progress(f"{at_s:5.1f} s: {what} is killed{f', away for {away_s:.1f} s' if away_s else ''}")
         if what == WORKER:
-            self._kill_one_of_the_workers(rng)
+            await self._kill_one_of_the_workers(rng)
         else:
             await self._restart(self._stack.redis if what == REDIS else self._stack.postgres, away_s)
 
-    def _kill_one_of_the_workers(self, rng: Random) -> None:
+    async def _kill_one_of_the_workers(self, rng: Random) -> None:
         gateway = rng.choice(self._stack.gateways)
+        # On a busy machine they start more slowly than they are killed, and then nobody would ever be there to kill.
+        await asyncio.to_thread(await_answers, gateway)
         if workers := gateway.workers():
             gateway.kill_worker(rng.choice(workers))
 

@@ -187,9 +187,7 @@ def running_gateways(
             process = held.enter_context(Child(replace(command, name=f"gateway-{port}"), cores=cores.server))
             gateways.append(Gateway(port=port, process=process))
         for gateway in gateways:
-            gateway.process.await_ready(
-                f"http://{_HOST}:{gateway.port}/healthz", key=ADMIN_KEY, timeout_s=_READY_TIMEOUT_S
-            )
+            await_answers(gateway, timeout_s=_READY_TIMEOUT_S)
             await_workers(gateway)
         yield gateways
 
@@ -201,6 +199,11 @@ def _gateway_command(
     return gateway_command(
         port=port, directory=folder, upstream=upstream, model=MODEL, stores=stores, settings=settings
     )
+
+
+def await_answers(gateway: Gateway, *, timeout_s: float = 60.0) -> None:
+    """Until one of its workers at least serves. Raises ProcessError."""
+    gateway.process.await_ready(f"http://{_HOST}:{gateway.port}/healthz", key=ADMIN_KEY, timeout_s=timeout_s)
 
 
 def await_workers(gateway: Gateway, *, timeout_s: float = 60.0) -> None:
