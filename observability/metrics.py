@@ -7,15 +7,17 @@ client can invent: models are the catalogue's names, routes are the platform's o
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-__all__ = ["MULTIPROCESS_VARIABLE", "Counter", "Histogram", "Metrics"]
+__all__ = ["MULTIPROCESS_VARIABLE", "Counter", "Histogram", "Metrics", "WatchedGauge"]
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Several workers never say when a series began, so one worker alone does not either.
@@ -26,6 +28,30 @@ _PASSAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 _GaugeMode = Literal["livesum", "livemax", "livemin", "livemostrecent"]
+# How late a worker's watched gauges may be in another worker's scrape.
+_WRITTEN_AFTER_S = 0.1
+
+
+class WatchedGauge:
+    """A gauge of what changes with each request: written when this worker is scraped, else a moment after a change."""
+
+    def __init__(self, gauge: Gauge, read: Callable[[], float]) -> None:
+        self._gauge = gauge
+        self._read = read
+        self._is_due = False
+
+    def changed(self) -> None:
+        """Call it in an event loop."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(_WRITTEN_AFTER_S, self._write_due)
+
+    def write(self) -> None:
+        self._gauge.set(self._read())
+
+    def _write_due(self) -> None:
+        self._is_due = False
+        self.write()
 
 
 class Metrics:
@@ -33,6 +59,7 @@ class Metrics:
         """`multiprocess_dir`: the folder of MULTIPROCESS_VARIABLE, or None for a process that counts alone."""
         self._multiprocess_dir = multiprocess_dir
         self._registry = CollectorRegistry()
+        self._watched: list[WatchedGauge] = []
         # Requests
         self.requests = self._counter(
             "gateway_requests",
@@ -183,8 +210,16 @@ class Metrics:
         about = "Times that an answer from documents had to do without a part: embedder, rerank or corpus."
         self.rag_degraded = self._counter("gateway_rag_degraded", about, ("part",))
 
+    def watched(self, gauge: Gauge, read: Callable[[], float]) -> WatchedGauge:
+        """`read` may be called in any thread."""
+        watched = WatchedGauge(gauge, read)
+        self._watched.append(watched)
+        return watched
+
     def exposition(self) -> bytes:
         """The Prometheus text format. Reads files when several workers count: call it off the event loop."""
+        for watched in self._watched:
+            watched.write()
         return generate_latest(self._of_all_workers())
 
     def totals(self, counter: str, *, by: str) -> dict[str, float]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 FLOOR = 4
@@ -164,5 +165,7 @@ class AdaptiveLimit:
         self._most_at_once = 0
 
 
+# As many as there are sizes, times four; each answer is of one.
+@lru_cache(maxsize=4096)
 def _place(size: str, cached_quarters: int) -> str:
     return f"{size}/{cached_quarters}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
+from functools import lru_cache
 
 from api.call import Call
 from api.errors import Overloaded
@@ -51,6 +52,7 @@ class Engines:
         # Of the limit, how much (or how many times) this worker is to use while tenants wait at others too.
         self._part = 1.0
         reporting.limit(queue.limit)
+        self.turns_in_use = reporting.watch_turns(lambda: queue.served)
         self.report_usage = False
         """Whether an answer of theirs has ended with its usage: one that does not was left before its end."""
 
@@ -70,7 +72,7 @@ class Engines:
         except Refused as refused:
             raise self.overloaded(refused, call.lane) from refused
         if turn.has_come:
-            self.reporting.in_use(1)
+            self.turns_in_use.changed()
         return turn
 
     def patience_s(self, call: Call) -> float:
@@ -81,10 +83,10 @@ class Engines:
         self.reporting.refused(lane, refused.reason)
         return Overloaded(_MESSAGES[refused.reason], retry_after_s=refused.retry_after_s)
 
-    @property
-    def in_proportion(self) -> float:
-        """The limit that was found out, to the one that is in force."""
-        return self.adaptive.limit / self.queue.limit
+    def in_proportion(self, turns: int) -> int:
+        """As many, of the limit that was found out, as these are of the one that is in force."""
+        found, in_force = self.adaptive.limit, self.queue.limit
+        return turns if found == in_force else round(turns * (found / in_force))
 
     def use(self, part: float) -> None:
         """Of the limit, from now on. 1: no worker has tenants that wait but this one."""
@@ -92,7 +94,9 @@ class Engines:
         self.follow_the_limit()
 
     def follow_the_limit(self) -> None:
-        limit = min(max(1, round(self.adaptive.limit * self._part)), self.adaptive.ceiling)
+        limit = self.adaptive.limit
+        if self._part != 1.0:
+            limit = min(max(1, round(limit * self._part)), self.adaptive.ceiling)
         if limit != self.queue.limit:
             self.queue.set_limit(limit)
             self.reporting.limit(limit)
@@ -140,7 +144,7 @@ class EngineTurn:
             raise engines.overloaded(late, call.lane)
 
     def granted(self) -> None:
-        self._engines.reporting.in_use(1)
+        self._engines.turns_in_use.changed()
         self._settle(in_time=True)
 
     def end(self) -> None:
@@ -149,7 +153,7 @@ class EngineTurn:
             self.failed(None)
         self._learn_from_its_beginning()
         if self.has_come:
-            self._engines.reporting.in_use(-1)
+            self._engines.turns_in_use.changed()
         usage, queue = self._call.billed_usage(), self._engines.queue
         if usage is None:
             queue.end(self.ticket)
@@ -171,15 +175,17 @@ class EngineTurn:
     def answered(self, reply: Reply) -> None:
         if self._timed and isinstance(reply, WholeReply):
             if reply.usage is not None and (written := reply.usage.completion_tokens):
-                answer = Answer(self._size(written), time.monotonic() - self._asked_s, written)
-                self._judge(answer, cached_quarters=_cached_quarters(reply.usage))
+                now_s = time.monotonic()
+                answer = Answer(self._size(written), now_s - self._asked_s, written)
+                self._judge(answer, now_s, cached_quarters=_cached_quarters(reply.usage))
             self._timed = False
 
     def began(self) -> None:
         if self._timed:
-            answer = Answer(self._size(0), time.monotonic() - self._asked_s)
+            now_s = time.monotonic()
+            answer = Answer(self._size(0), now_s - self._asked_s)
             self._began = answer, self._most_at_once()
-            self._judge(answer, cached_quarters=None)
+            self._judge(answer, now_s, cached_quarters=None)
             self._timed = False
 
     def failed(self, error: BackendError | None) -> None:
@@ -195,12 +201,12 @@ class EngineTurn:
             limit.unanswered(waited, sent_s=self._asked_s, at_once=at_once, now_s=now_s)
         self._engines.follow_the_limit()
 
-    def _judge(self, answer: Answer, *, cached_quarters: int | None) -> None:
+    def _judge(self, answer: Answer, now_s: float, *, cached_quarters: int | None) -> None:
         self._engines.adaptive.answered(
             answer,
             sent_s=self._asked_s,
             at_once=self._most_at_once(),
-            now_s=time.monotonic(),
+            now_s=now_s,
             cached_quarters=cached_quarters,
         )
         self._engines.follow_the_limit()
@@ -219,14 +225,17 @@ class EngineTurn:
 
     def _most_at_once(self) -> int:
         """Turns that there were while the engine had this request, as far as its beginning and its end tell."""
-        return round(max(self._at_once, self._engines.queue.served) * self._engines.in_proportion)
+        return self._engines.in_proportion(max(self._at_once, self._engines.queue.served))
 
     def _size(self, written_tokens: int) -> str:
         """`written_tokens`: 0 of a stream."""
         call = self._call
-        prompt_size = call.prompt_tokens.bit_length() // _BITS_OF_A_SIZE
-        written_size = written_tokens.bit_length() // _BITS_OF_A_SIZE
-        return f"{prompt_size}-{written_size}-{min(call.request.generations, 4)}-{call.rag is not None:d}"
+        return _size_name(
+            call.prompt_tokens.bit_length() // _BITS_OF_A_SIZE,
+            written_tokens.bit_length() // _BITS_OF_A_SIZE,
+            min(call.request.generations, 4),
+            call.rag is not None,
+        )
 
     def _give_up(self) -> None:
         if self._future is not None and self._future.done():
@@ -237,6 +246,12 @@ class EngineTurn:
     def _settle(self, *, in_time: bool) -> None:
         if self._future is not None and not self._future.done():
             self._future.set_result(in_time)
+
+
+# There are some dozens of them, and each answer is of one.
+@lru_cache(maxsize=1024)
+def _size_name(prompt_size: int, written_size: int, generations: int, grounded: bool) -> str:  # noqa: FBT001 - part of the name
+    return f"{prompt_size}-{written_size}-{generations}-{grounded:d}"
 
 
 def _cached_quarters(usage: Usage) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from api.tenants.types import Lane
-from observability.metrics import Metrics
+from observability.metrics import Metrics, WatchedGauge
 from resilience.fair_queue import Refusal
 
 
@@ -11,14 +13,15 @@ class Reporting:
     """Of one group of engines. Looking a series up by its labels takes longer than counting."""
 
     def __init__(self, metrics: Metrics, engines: str) -> None:
+        self._metrics = metrics
         self._turns = metrics.engine_turns.labels(engines)
         self._limit = metrics.engine_turn_limit.labels(engines)
         self._waiting = {lane: metrics.queue_waiting.labels(lane.value) for lane in Lane}
         self._waited = {lane: metrics.queue_s.labels(lane.value) for lane in Lane}
         self._refusals = metrics.queue_refusals
 
-    def in_use(self, change: int) -> None:
-        self._turns.inc(change)
+    def watch_turns(self, read: Callable[[], int]) -> WatchedGauge:
+        return self._metrics.watched(self._turns, read)
 
     def limit(self, turns: int) -> None:
         self._limit.set(turns)
