@@ -4,6 +4,8 @@
 
 PYTHON ?= python3.11
 export PYTHON
+# Where it is set, every process compiles again all that it imports: a gateway would start at half the speed.
+unexport PYTHONDONTWRITEBYTECODE
 # Processes that share the test files. Each has stores and gateways of its own, so more of them want more memory too.
 TEST_WORKERS ?= 2
 
