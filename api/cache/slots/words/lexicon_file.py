@@ -77,7 +77,7 @@ def read_lexicon_file(path: Path, *, own: bool) -> LexiconFile:
     if len(content) > _MAX_BYTES:
         raise LexiconError((f"{path}: is larger than {_MAX_BYTES} bytes",))
     try:
-        document = read_yaml(content.decode("utf-8-sig"))
+        document = read_yaml(content.decode("utf-8-sig"), ours=not own)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise LexiconError((f"{path}:{line}: is not UTF-8 text",)) from None

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from serving.catalogue.yaml_document import Document, YamlSyntaxError, dotted, read_yaml
 
+ROOT = Path(__file__).resolve().parents[4]
 SAMPLE = """\
 # first line
 top:
@@ -123,3 +126,18 @@ def test_odd_keys_are_quoted_and_cut_in_paths() -> None:
     assert dotted(("a", "b\nc")) == 'a."b\\nc"'
     assert dotted(("é",)) == '"\\u00e9"'
     assert len(dotted(("x" * 5000,))) < 100
+
+
+OURS = sorted(path for room in ("api", "rag", "serving") for path in (ROOT / room).rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_what_comes_with_the_platform_reads_the_same_in_less_time(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert read_yaml(text, ours=True) == read_yaml(text)
+
+
+def test_a_mistake_in_it_has_the_same_words() -> None:
+    with pytest.raises(YamlSyntaxError, match="mapping values are not allowed here") as caught:
+        read_yaml("a: 1\n b: 2\n", ours=True)
+    assert caught.value.line == 2
