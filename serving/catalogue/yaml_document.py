@@ -60,8 +60,8 @@ class Document:
 def read_yaml(text: str, *, ours: bool = False) -> Document:
     """Raises YamlSyntaxError.
 
-    `ours`: it comes with the platform, so libyaml may read it, in an eighth of the time. Texts of others are not for it:
-    it does not bound how deep values are nested, and its words for mistakes are other ones.
+    `ours`: it comes with the platform, so libyaml may read it, in an eighth of the time. Texts of others are not for
+    it: it does not bound how deep values are nested, and its words for mistakes are other ones.
     """
     root = _compose_ours(text) if ours else _compose(text)
     if root is None:
