@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,8 @@ class Call:
     read_body: Callable[[], Awaitable[bytes]]
     headers: Iterable[tuple[bytes, bytes]] = ()
     """Of the request, names in lower case."""
+    deadline_s: float = math.inf
+    """In the loop's time; when its client is told that it took too long."""
     arrived_at_s: float = field(default_factory=time.time)
     """Unix seconds: what it costs goes by this moment, and so does the month that pays."""
 

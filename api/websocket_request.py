@@ -98,7 +98,8 @@ class SocketRequest:
         reply: Reply | None = None
         call = self._call
         try:
-            with Deadline(asyncio.get_running_loop().time() + self._context.timeout_s):
+            call.deadline_s = asyncio.get_running_loop().time() + self._context.timeout_s
+            with Deadline(call.deadline_s):
                 if self._stopped is not None:
                     raise asyncio.CancelledError
                 reply = await self._context.pipeline.serve(call)

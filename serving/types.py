@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,8 @@ class EngineRequest:
     request_id: str
     choices: int = 1
     """How many a whole answer has; 0 of embeddings."""
+    deadline_s: float = math.inf
+    """In the loop's time: by when the first byte must be there, or the whole answer where it is not streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

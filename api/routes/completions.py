@@ -72,7 +72,8 @@ class CompletionEndpoint:
     async def _serve(self, scope: Scope, call: Call, response: _Response, client: ClientConnection) -> None:
         reply: Reply | None = None
         try:
-            with Deadline(asyncio.get_running_loop().time() + self._timeout_s):
+            call.deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+            with Deadline(call.deadline_s):
                 call.token = bearer_token(single_header(scope, b"authorization"))
                 check_content_type(scope, JSON)
                 reply = await self._pipeline.serve(call)

@@ -76,6 +76,7 @@ class OpenAIBackend:
         now = asyncio.get_running_loop().time()
         deadline = now + self._timeouts.request_s
         first_byte_by = min(now + self._timeouts.first_byte_s, deadline) if request.stream else deadline
+        first_byte_by = min(first_byte_by, request.deadline_s)
         head, body = self._encoded(request)
         response: Response | None = None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -91,6 +92,26 @@ class Noting(MemoryBackend):
     async def open(self, request: EngineRequest) -> Reply:
         self._order.append(self.name)
         return await super().open(request)
+
+
+async def test_an_engine_s_time_ends_before_the_call_s() -> None:
+    offered, backend = one_by_one("a"), MemoryBackend("a", OK)
+    call = await asked(offered)
+    call.deadline_s = 1000.0
+    await router(offered, [backend]).open(call)
+    assert 999 < backend.requests[0].deadline_s < 1000
+
+
+async def test_nobody_is_asked_when_the_call_s_time_is_over() -> None:
+    offered = one_by_one("a", "b")
+    backends = [MemoryBackend(name, BackendTimeout("late", upstream="x")) for name in "ab"]
+    call = await asked(offered)
+    call.deadline_s = asyncio.get_running_loop().time()
+    with pytest.raises(ApiError) as caught:
+        await router(offered, backends).open(call)
+    assert caught.value.status == 504
+    assert call.abandoned is None, "it is not billed as work for a client that left"
+    assert sum(len(backend.requests) for backend in backends) == 1
 
 
 async def test_traffic_is_shared_by_weight() -> None:
