@@ -129,8 +129,32 @@ def reconciliation_report(answer: Mapping[str, Any]) -> str:
         {"what": "difference", **answer["difference"]},
     ]
     where = ", ".join(answer["upstreams"]) or "no upstream has any rows"
-    verdict = "The ledger has what the engines did." if answer["equal"] else "The ledger and the engines differ."
-    return "\n".join([table(columns, rows, nothing=""), "", f"Since {answer['since']}: {where}.", verdict])
+    return "\n".join([table(columns, rows, nothing=""), "", f"Since {answer['since']}: {where}.", _verdict(answer)])
+
+
+def _verdict(answer: Mapping[str, Any]) -> str:
+    """With what the difference comes from, as far as the figures tell."""
+    if answer["equal"]:
+        return "The ledger has what the engines did."
+    engine, exact, estimated = answer["engine"], answer["ledger"]["exact"], answer["ledger"]["estimated"]
+    prompt, completion = (engine[name] - exact[name] for name in ("prompt_tokens", "completion_tokens"))
+    if prompt < 0 or completion < 0:
+        why = (
+            "The ledger has more than they counted: an engine is missing (--engine), was started again meanwhile, or "
+            "the rows are of upstreams elsewhere (--upstream)."
+        )
+    elif estimated["requests"]:
+        why = (
+            f"Engines did {prompt:,} prompt and {completion:,} completion tokens that they reported to nobody; for "
+            f"{estimated['requests']:,} calls that were cut off {estimated['prompt_tokens']:,} and "
+            f"{estimated['completion_tokens']:,} are billed by an estimate. The rest is theirs, or of failed attempts."
+        )
+    else:
+        why = (
+            "No call was billed by an estimate: it is of failed attempts, of several answers to one prompt, or of "
+            "somebody else who asks these engines."
+        )
+    return f"The ledger and the engines differ. {why}"
 
 
 def reconciliation_note(answer: Mapping[str, Any]) -> str:

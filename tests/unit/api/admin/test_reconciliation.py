@@ -78,6 +78,22 @@ def test_a_difference_is_the_engines_minus_the_ledgers(prompt: int, completion: 
     assert "differ" in reconciliation_report(found)
 
 
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([work(estimated=False, prompt=101, completion=25)], "The ledger has more than they counted"),
+        (
+            [work(estimated=False, prompt=80, completion=20), work(estimated=True, prompt=15, completion=0)],
+            "Engines did 20 prompt and 5 completion tokens that they reported to nobody; for 1 calls that were cut off",
+        ),
+        ([work(estimated=False, prompt=90, completion=25)], "No call was billed by an estimate"),
+    ],
+    ids=["an engine is missing", "calls that were cut off", "failed attempts"],
+)
+def test_a_difference_comes_with_what_it_is_of(rows: list[dict[str, Any]], why: str) -> None:
+    assert why in reconciliation_report(compared([engine(100, 25)], page(*rows), settled=True))
+
+
 def test_a_reader_is_told_when_it_is_no_last_word() -> None:
     found = compared([engine(), engine(started_s=1.7e9 + 60, url="http://other")], page(), settled=False)
     note = reconciliation_note(found)
