@@ -236,10 +236,16 @@ class Keeper:
             async with asyncio.timeout(_LEDGER_S):
                 await self._read_ledger.wait()
         self._read_ledger.clear()
-        month = self._months.current()
-        tenants = [account.tenant for account in self._accounts.values() if account.month == month]
-        if not tenants:
-            return
+        current = self._months.current()
+        tenants: dict[str, list[str]] = {}
+        for account in self._accounts.values():
+            # In the month before, calls that came before midnight may still ask what was spent.
+            if account.month == current or (account.spent is None and account.is_budgeted):
+                tenants.setdefault(account.month, []).append(account.tenant)
+        for month, names in tenants.items():
+            await self._read_sums(names, month)
+
+    async def _read_sums(self, tenants: Sequence[str], month: str) -> None:
         spent = await self._sums.read(tenants, month)
         if spent is None:
             self.ledger_failed_s = self._clock()

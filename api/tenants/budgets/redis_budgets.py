@@ -38,7 +38,9 @@ class RedisBudgets:
         amount = self._worst_case.nano(call)
         if amount == 0:
             return
-        account, hold = await self._till.set_aside(call.caller.tenant, budget, call.ledger_id, amount)
+        account, hold = await self._till.set_aside(
+            call.caller.tenant, budget, call.ledger_id, amount, arrived_at=call.arrived_at
+        )
         # With the bill and not when the client has read the answer: the ledger has the row then, and a budget that has
         # both the ledger's sum and the hold would count the call twice.
         call.on_bill = partial(self._settle, account, hold)

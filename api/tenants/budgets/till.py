@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from api.errors import BudgetExhausted, BudgetsAway
 from api.tenants.budgets.account import Account, Hold
@@ -57,9 +58,15 @@ class Till:
         await self._sums.aclose()
         await self._link.aclose()
 
-    async def set_aside(self, tenant: str, budget: Budget, id_: str, amount: int) -> tuple[Account, Hold]:
-        """To be given to `settle`. Raises BudgetExhausted and BudgetsAway."""
-        account = self._keeper.account(tenant, self._months.current(), budget)
+    async def set_aside(
+        self, tenant: str, budget: Budget, id_: str, amount: int, *, arrived_at: datetime | None = None
+    ) -> tuple[Account, Hold]:
+        """To be given to `settle`. `arrived_at`: of the call, in UTC; now, if left out.
+
+        Raises BudgetExhausted and BudgetsAway.
+        """
+        month = self._months.current() if arrived_at is None else self._months.of(arrived_at)
+        account = self._keeper.account(tenant, month, budget)
         began_s = self._keeper.now_s()
         while True:
             verdict = await self._asked(account, id_, amount)
@@ -139,7 +146,8 @@ class Till:
             self._keeper.ask_ledger()
         elif standing.verdict in ("granted", "refused"):
             account.learn(standing.spent, standing.held, is_short=standing.is_short, now_s=self._keeper.now_s())
-            self._reporting.stands(account, standing)
+            if account.month == self._months.current():
+                self._reporting.stands(account, standing)
         if standing.verdict == "refused":
             self._keeper.wake()
             if standing.spent + standing.held - standing.leased + amount <= account.budget.amount_nano:

@@ -78,10 +78,20 @@ class Worker:
         )
         self.holds: list[tuple[Account, Hold]] = []
 
-    async def take(self, amount: int, budget: int, *, tenant: str = TENANT, soft: float = 0.8) -> bool:
+    async def take(
+        self,
+        amount: int,
+        budget: int,
+        *,
+        tenant: str = TENANT,
+        soft: float = 0.8,
+        arrived_at: datetime | None = None,
+    ) -> bool:
         """Whether it was granted, and not refused for want of money."""
+        limit = Budget(budget, soft)
         try:
-            self.holds.append(await self.till.set_aside(tenant, Budget(budget, soft), token_hex(8), amount))
+            hold = await self.till.set_aside(tenant, limit, token_hex(8), amount, arrived_at=arrived_at)
+            self.holds.append(hold)
         except BudgetExhausted:
             return False
         return True

@@ -128,6 +128,24 @@ async def test_a_new_month_begins_with_nothing_and_an_old_call_is_paid_for_in_it
     assert not await worker.take(1, 1000)
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["Redis knows the month", "it has to be looked up"])
+async def test_a_call_that_waited_over_midnight_pays_in_the_month_of_its_arrival(bank: Bank, is_known: bool) -> None:
+    (worker,) = await bank.workers(1)
+    before, after = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    bank.clock.now = before
+    bank.ledger.spent[TENANT, MONTH] = 600
+    assert not is_known or await worker.take(100, 1000)
+    bank.clock.now = after
+    assert await worker.take(1000, 1000, arrived_at=after)
+    assert not await worker.take(401, 1000, arrived_at=before)
+    assert await worker.take(300, 1000, arrived_at=before)
+    assert b'gateway_budget_used_ratio{tenant="finsight"} 0.0' in worker.metrics.exposition()
+    worker.holds.reverse()
+    worker.pay(200)
+    await bank.reaches(800, 100 if is_known else 0)
+    await bank.reaches(0, 1000, month="2026-12")
+
+
 async def test_while_nobody_knows_what_was_spent_nothing_is(bank: Bank) -> None:
     (worker,) = await bank.workers(1)
     bank.ledger.away = True
