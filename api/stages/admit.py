@@ -98,5 +98,4 @@ class Admission:
         return RateLimited(message, limit=limit, headers=headers)
 
 
-def wire_headers(decision: LimitDecision) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in limit_headers(decision).items()]
+wire_headers = limit_headers

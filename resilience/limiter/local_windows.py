@@ -38,17 +38,28 @@ class LocalWindows:
         self._recent: dict[str, _Admissions] = {}
         self._older: dict[str, _Admissions] = {}
         self._rotated_s = int(clock())
+        # Requests and tokens that were counted in this second and are not in their windows yet: most answers end in
+        # the second in which they were asked for, and each would change its windows twice.
+        self._counted: dict[str, list[int]] = {}
+        self._counted_s = self._rotated_s
 
     def __len__(self) -> int:
+        self._put_in()
         return len(self._recent) + len(self._older)
 
     def record(self, windows: Sequence[Window], tokens: int) -> int:
         """Count a request that Redis admitted; returns its second."""
         now_s = int(self._clock())
+        if now_s != self._counted_s:
+            self._put_in()
+            self._counted_s = now_s
         for window in windows:
-            admissions = self._admissions(window.key, now_s)
-            admissions.every.advance(now_s)
-            admissions.every.adjust(now_s, 1, tokens)
+            counted = self._counted.get(window.key)
+            if counted is None:
+                self._counted[window.key] = [1, tokens]
+            else:
+                counted[0] += 1
+                counted[1] += tokens
         return now_s
 
     def reserve(self, windows: Sequence[Window], tokens: int) -> tuple[Sequence[Verdict], int]:
@@ -57,6 +68,7 @@ class LocalWindows:
         A share is never less than one request, and one request that fits the quota but not the share is admitted into
         an otherwise empty window: a small quota split many ways would else admit nothing at all.
         """
+        self._put_in()
         now_ms = int(self._clock() * 1000)
         now_s = now_ms // 1000
         admitting = [self._admissions(window.key, now_s) for window in windows]
@@ -80,6 +92,11 @@ class LocalWindows:
 
     def adjust(self, windows: Sequence[Window], second: int, tokens: int, *, unshared: bool) -> None:
         """Correct the tokens of an earlier admission; `unshared` says that Redis has not been told of it."""
+        if second == self._counted_s and not unshared:
+            for window in windows:
+                self._counted.setdefault(window.key, [0, 0])[1] += tokens
+            return
+        self._put_in()
         now_s = int(self._clock())
         if second <= now_s - BUCKETS:
             return
@@ -108,7 +125,16 @@ class LocalWindows:
             for bucket in admissions.every.buckets():
                 yield key, bucket
 
+    def _put_in(self) -> None:
+        """What was counted into the windows."""
+        counted, self._counted = self._counted, {}
+        for key, (requests, tokens) in counted.items():
+            every = self._admissions(key, self._counted_s).every
+            every.advance(self._counted_s)
+            every.adjust(self._counted_s, requests, tokens)
+
     def _live(self) -> Iterator[tuple[str, _Admissions]]:
+        self._put_in()
         yield from self._recent.items()
         yield from self._older.items()
 

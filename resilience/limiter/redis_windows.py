@@ -133,7 +133,9 @@ class RedisWindows:
 
     def adjust(self, key: str, second: int, requests: int, tokens: int) -> None:
         """Add to a bucket, by Redis' clock, with the next call or within FLUSH_INTERVAL_S; kept while disconnected."""
-        pending = self._adjustments.setdefault((key, second), [0, 0])
+        pending = self._adjustments.get((key, second))
+        if pending is None:
+            pending = self._adjustments[key, second] = [0, 0]
         pending[0] += requests
         pending[1] += tokens
         if self._link is not None and not self._flush_scheduled:

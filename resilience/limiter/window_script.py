@@ -15,6 +15,7 @@ REDIS_TIME = _FOLDER.joinpath("redis_time.lua").read_text("utf-8")
 WINDOW = _FOLDER.joinpath("window.lua").read_text("utf-8")
 
 _VERDICT_SIZE = len(Verdict._fields)
+_verdict = Verdict._make
 _LATE = -1
 
 
@@ -64,9 +65,11 @@ def verdicts(reply: list[int], reservations: Sequence[Waiting]) -> list[list[Ver
     """Of all windows of each reservation. Raises ValueError for a reply to something else."""
     found, start = [], 1
     for waiting in reservations:
-        end = start + _VERDICT_SIZE * len(waiting.windows)
-        found.append([Verdict(*reply[place : place + _VERDICT_SIZE]) for place in range(start, end, _VERDICT_SIZE)])
-        start = end
+        said = []
+        for _ in waiting.windows:
+            said.append(_verdict(reply[start : start + _VERDICT_SIZE]))
+            start += _VERDICT_SIZE
+        found.append(said)
     if start != len(reply):
         raise ValueError(f"{len(reply)} numbers are no reply to these reservations: it has {start}")
     return found

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from resilience.limiter.base import UNLIMITED, Quota, Reservation, Window, WindowKind
+from resilience.limiter.base import UNLIMITED, LimitDecision, Quota, Reservation, Window, WindowKind
 from resilience.limiter.decisions import admit_without_limits, decide, refuse_impossible
 from resilience.limiter.headers import limit_headers
 from resilience.limiter.window import Verdict
@@ -14,6 +14,10 @@ TENANT = Window("tenant", Quota(1000, 5000), WindowKind.TENANT)
 MODEL = Window("tenant model", Quota(UNLIMITED, 2000), WindowKind.MODEL)
 ALL = (KEY, TENANT, MODEL)
 HELD = Reservation(ALL, 10, 5)
+
+
+def told_headers(decision: LimitDecision) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in limit_headers(decision)}
 
 
 def test_a_decision_tells_the_client_its_whole_quota_and_what_is_left_of_the_share() -> None:
@@ -84,8 +88,8 @@ def test_what_can_never_be_admitted_has_no_time_to_come_back() -> None:
 
 def test_what_is_not_limited_is_not_told() -> None:
     decision = decide([Verdict(0, 1, 90, 1000, 1000, 0)], [MODEL], HELD)
-    assert {name for name in limit_headers(decision) if name.endswith("requests")} == set()
-    assert limit_headers(decision)["x-ratelimit-limit-tokens"] == "2000"
+    assert {name for name in told_headers(decision) if name.endswith("requests")} == set()
+    assert told_headers(decision)["x-ratelimit-limit-tokens"] == "2000"
     without = admit_without_limits(5)
     assert without.allowed
-    assert limit_headers(without) == {}
+    assert told_headers(without) == {}
