@@ -108,6 +108,10 @@ class Account:
         """-1 where it was never read."""
         return self.ledger[-1][1] if self.ledger else -1
 
+    def known(self) -> int:
+        """What a month that Redis does not know is counted from; -1 where nobody knows."""
+        return max(self.ledger_sum(), -1 if self.spent is None else self.spent)
+
     def floor(self, now_s: float, *, ready_s: float) -> int:
         """Less cannot have been spent; -1 where nobody knows.
 

@@ -129,7 +129,7 @@ class Till:
                 budget=account.budget.amount_nano,
                 soft=account.soft_nano,
                 ttl_ms=self._hold_ms,
-                known=account.ledger_sum(),
+                known=account.known(),
             )
         except BaseException as error:
             account.ended[id_] = 0  # it may have been set aside

@@ -9,6 +9,7 @@
 -- KEYS[4]  hash of this run of Redis: `data` (a name for what it holds), `opens_ms` (before that it decides nothing)
 -- ARGV[1]  the data that the worker has told what it knows; the other arguments are those of each script
 local SHORT_MS = 10000
+local MONTHS_KEPT = 4
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local run = redis.call('HMGET', KEYS[4], 'data', 'opens_ms')
@@ -57,12 +58,20 @@ local function let_go_of_ended()
     end
 end
 
-local function forget_before(month)
-    local year, number = string.match(month, '^(%d+)-(%d+)$')
-    local previous = number == '01' and string.format('%04d-12', year - 1) or string.format('%s-%02d', year, number - 1)
+-- Keeps the latest months that there are, and not those next to the latest: it may be of a clock that is wrong.
+local function forget_old_months()
+    local months, of = {}, {}
     for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-        local of = string.match(field, '^%a+:(%d+-%d+)')
-        if of and of < previous then
+        of[field] = string.match(field, '^%a+:(%d+-%d+)')
+        if of[field] and not months[of[field]] then
+            months[of[field]] = true
+            table.insert(months, of[field])
+        end
+    end
+    table.sort(months)
+    local oldest = months[#months - MONTHS_KEPT + 1]
+    for field, month in pairs(of) do
+        if oldest and month < oldest then
             redis.call('HDEL', KEYS[1], field)
         end
     end
@@ -83,7 +92,7 @@ local function begin(month, known)
     end
     redis.call('HSET', KEYS[1], 'spent:' .. month, string.format('%.0f', known))
     redis.call('HSETNX', KEYS[1], 'since', month)
-    forget_before(month)
+    forget_old_months()
     return true
 end
 

@@ -11,7 +11,7 @@ import pytest
 
 from api.errors import BudgetExhausted, BudgetsAway
 from api.tenants.types import Budget
-from tests.integration.api.tenants.budgets.bank import MONTH, TENANT, Bank, eventually
+from tests.integration.api.tenants.budgets.bank import MONTH, TENANT, Bank, Clock, eventually
 
 DOLLAR = 1_000_000_000
 
@@ -126,6 +126,31 @@ async def test_a_new_month_begins_with_nothing_and_an_old_call_is_paid_for_in_it
     await bank.reaches(0, 1000, month="2026-12")
     bank.clock.now = datetime(2026, 11, 30, tzinfo=UTC)  # set backwards
     assert not await worker.take(1, 1000)
+
+
+async def test_a_worker_whose_clock_is_a_year_ahead_makes_redis_forget_nothing(bank: Bank) -> None:
+    (right,) = await bank.workers(1)
+    assert await right.take(300, 1000)
+    assert await right.take(300, 1000)
+    right.pay(300)
+    await bank.reaches(300, 300)
+    bank.clock = Clock()
+    (wrong,) = await bank.workers(1)
+    for year in (2027, 2028):
+        bank.clock.now = datetime(year, 11, 15, tzinfo=UTC)
+        assert await wrong.take(1000, 1000)
+    assert not await right.take(401, 1000)
+    assert await right.take(400, 1000)
+
+
+async def test_of_months_that_are_over_the_last_ones_are_kept(bank: Bank) -> None:
+    (worker,) = await bank.workers(1)
+    for month in range(1, 8):
+        bank.clock.now = datetime(2027, month, 15, tzinfo=UTC)
+        assert await worker.take(1, 1000)
+        worker.pay(month)
+        await bank.reaches(month, month=f"2027-{month:02d}")
+    assert [bank.state("spent", month=f"2027-{month:02d}") for month in range(1, 8)] == [0, 0, 0, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["Redis knows the month", "it has to be looked up"])
