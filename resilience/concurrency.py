@@ -30,6 +30,8 @@ _SMALLEST_WINDOW, _LARGEST_WINDOW = 4, 32
 _TOLERANCE_OF_BEGINNING, _TOLERANCE_OF_WHOLE, _SLACK_S = 2.0, 1.5, 0.05
 # Of what is allowed, how much an answer may take if there are to be more.
 _EASY = 0.75
+# How much more each window brings as long as none has been slow; later it is less.
+_FIRST_GROWTH = 0.25
 _STRONGEST_DECREASE, _WEAKEST_DECREASE = 0.5, 0.95
 _AFTER_REFUSAL = 0.7
 # How much of a longer time is believed of an engine that has next to nothing to do.
@@ -64,6 +66,7 @@ class AdaptiveLimit:
         self._measured: set[str] = set()
         self.others_are_busy = False
         """Whether other workers have many requests at the same engine: what it takes now says little of its least."""
+        self._has_been_slow = False
         self._ratios: list[float] = []
         self._was_reason = False
         self._most_at_once = 0
@@ -72,6 +75,11 @@ class AdaptiveLimit:
     @property
     def limit(self) -> int:
         return int(self._limit)
+
+    def begin_with(self, limit: float) -> None:
+        """What other workers have found out, for one that has had no answers to find out by itself."""
+        if not self._least_s and self._decreased_s == -math.inf:
+            self._limit = min(max(limit, float(self._floor)), float(self.ceiling))
 
     def waited(self) -> None:
         """A request has waited because of the limit."""
@@ -149,14 +157,20 @@ class AdaptiveLimit:
             factor = min(max(fast**-0.5, _STRONGEST_DECREASE), _WEAKEST_DECREASE)
             self._decrease(factor, self._most_at_once, now_s)
         else:
-            if fast < _EASY and self._was_reason:
-                self._limit = min(self._limit + max(1.0, math.sqrt(self._limit) / 4), float(self.ceiling))
+            if fast >= _EASY:
+                self._has_been_slow = True
+            elif self._was_reason:
+                self._increase()
             self._begin_window()
+
+    def _increase(self) -> None:
+        more = math.sqrt(self._limit) / 4 if self._has_been_slow else self._limit * _FIRST_GROWTH
+        self._limit = min(self._limit + max(1.0, more), float(self.ceiling))
 
     def _decrease(self, factor: float, at_once: int, now_s: float) -> None:
         # Of a limit that nobody has come near, a part would still be more than the engine can do.
         self._limit = max(min(self._limit, float(at_once)) * factor, float(self._floor))
-        self._decreased_s = now_s
+        self._decreased_s, self._has_been_slow = now_s, True
         self._begin_window()
 
     def _begin_window(self) -> None:

@@ -107,7 +107,7 @@ class FairQueue:
         ticket = Ticket(account, batch, tokens, now_s, granted)
         if not account.waiting:
             lane.lift(account)
-        if self._has_room(account, batch=batch):
+        if self._has_room(ticket):
             self._start(ticket, now_s)
             return ticket
         self._refuse_the_hopeless(account, lane, patience_s, now_s)
@@ -139,11 +139,14 @@ class FairQueue:
         lane = self._batch if ticket.batch else self._interactive
         return self._rate.seconds_for(lane.waiting_tokens, self._clock()) or _SHORTEST_RETRY_S
 
-    def _has_room(self, account: Account, *, batch: bool) -> bool:
+    def _has_room(self, ticket: Ticket) -> bool:
+        account = ticket.account
         if self._rate.served < self._limit:
             return not self._interactive.waiting and not self._batch.waiting
-        is_next = not account.waiting and account.counter <= self._interactive.floor()
-        return is_next and self._may_go_beyond(account, batch=batch)
+        # What it was charged in advance, for turns that it still has, is not held against it.
+        counter = account.counter - account.served * ticket.tokens / account.weight
+        is_next = not account.waiting and counter <= self._interactive.floor()
+        return is_next and self._may_go_beyond(account, batch=ticket.batch)
 
     def _may_go_beyond(self, account: Account, *, batch: bool) -> bool:
         """A tenant whose turn is next and that has far less turns than its part need not wait until one here ends.

@@ -87,6 +87,8 @@ class SharedTurns:
 
         What others have served is added to the queue's counters, and what they have measured to what the limit knows.
         """
+        if others:
+            self._adaptive.begin_with(sum(state.limit for state in others.values()) / len(others))
         for state in others.values():
             self._adaptive.learn(state.least_s)
         self._adaptive.others_are_busy = any(state.served > FLOOR for state in others.values())

@@ -21,8 +21,9 @@ from resilience.fair_queue import FairQueue
 from resilience.redis_link import RedisLink
 from serving.catalogue.base import Catalogue, Model, ModelKey
 
-# More than a worker usually has under way, and soon less where engines cannot do as much.
-_FIRST_LIMIT = 64
+# Little, for all workers begin with it: what engines cannot do waits inside them, where nobody can put it in order.
+# Where they can do more it is soon more.
+_FIRST_LIMIT = 16
 # Nobody waits for it, and one that is late is as good as none.
 _EXCHANGE_TIMEOUT_S = 0.25
 

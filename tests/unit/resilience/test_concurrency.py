@@ -31,6 +31,49 @@ def test_whole_answers_do_too_with_some_in_reserve(seats: int) -> None:
     assert engine.done >= 0.9 * engine.most_it_can_do
 
 
+def test_from_little_it_is_soon_at_what_the_engine_can_do() -> None:
+    engine = EngineModel(adaptive(initial=16), seats=128, noise_s=0.02)
+    engine.run(seconds=25, clients=300)
+    assert 0.75 * 128 <= engine.limit.limit <= 1.3 * 128
+    assert max(engine.limits) <= 1.5 * 128, "it must not go beyond by far too many on its way"
+
+
+def test_it_takes_small_steps_once_answers_have_been_slow() -> None:
+    limit = adaptive(initial=16)
+    limit.learn({"prompt/0": 0.05})
+
+    def window(seconds: float) -> int:
+        before = limit.limit
+        for _ in range(before // 2):
+            limit.waited()
+            limit.answered(Answer("prompt", seconds), sent_s=0.0, at_once=before, now_s=seconds)
+        return limit.limit - before
+
+    assert window(0.05) == 4
+    assert window(0.14) == 0, "as slow as they may be, and no slower"
+    assert window(0.05) == 1
+
+
+def test_a_worker_without_answers_begins_with_what_others_have_found() -> None:
+    limit = adaptive(initial=16, ceiling=100)
+    limit.begin_with(40.0)
+    assert limit.limit == 40
+    limit.begin_with(1.0)
+    assert limit.limit == FLOOR
+    limit.begin_with(1000.0)
+    assert limit.limit == 100
+    limit.answered(Answer("prompt", 0.05), sent_s=0.0, at_once=1, now_s=0.05)
+    limit.begin_with(40.0)
+    assert limit.limit == 100, "it finds out by itself now"
+
+
+def test_a_worker_that_was_refused_does_not_go_back_to_what_others_have_found() -> None:
+    limit = adaptive(initial=16)
+    limit.refused(sent_s=0.0, at_once=16, now_s=1.0)
+    limit.begin_with(40.0)
+    assert limit.limit < 16
+
+
 @pytest.mark.parametrize("streams", [True, False])
 def test_long_answers_are_no_busy_engine(streams: bool) -> None:
     engine = EngineModel(adaptive(), seats=64, streams=streams)

@@ -62,6 +62,15 @@ def test_of_a_lower_limit_a_newcomer_has_its_turn_at_once() -> None:
     assert desk.queue.served == 17
 
 
+def test_what_is_charged_in_advance_is_not_held_against_who_has_few_turns() -> None:
+    desk = Desk(limit=8)
+    for _ in range(20):
+        desk.ask("a")
+    assert [desk.ask("b").state for _ in range(3)] == [TicketState.SERVED, TicketState.SERVED, TicketState.WAITING], (
+        "a quarter of the limit is all that may go beyond it"
+    )
+
+
 def test_who_is_ahead_is_no_newcomer() -> None:
     desk = Desk(limit=8)
     for _ in range(20):

@@ -57,6 +57,13 @@ def test_alone_a_worker_uses_what_it_has() -> None:
     assert shared().part(state(8, demand("a")), {"other": state(8, demand("b", waiting=0))}) == 1.0
 
 
+def test_a_worker_that_comes_begins_with_what_the_others_have_found() -> None:
+    queue = FairQueue(clock=lambda: 0.0, limit=8, max_waiting=10, batch_share=0.1)
+    adaptive = AdaptiveLimit(initial=8, ceiling=100)
+    SharedTurns(queue, adaptive).part(state(8, demand("a")), {"one": state(30), "other": state(50)})
+    assert adaptive.limit == 40
+
+
 def test_batch_gets_its_share_of_the_turns_wherever_it_waits() -> None:
     others = {"other": state(10, demand("b", batch=True))}
     assert shared().part(state(10, demand("a")), others) == pytest.approx(1.8)
