@@ -11,7 +11,8 @@ from bench.command_line import add_parts, run_parts, say
 from bench.cores import Cores, share_cores
 from bench.gateway import REPOSITORY
 from bench.published import Published
-from bench.tenants.run import PARTS, Effort, Site, run
+from bench.tenants.run import PARTS, Effort, run
+from bench.tenants.site import Site
 
 _RESULTS = REPOSITORY / "bench" / "results"
 

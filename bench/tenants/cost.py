@@ -19,6 +19,7 @@ from bench.processes import Child, pinned
 from bench.stores import Stores, running_stores
 from bench.tenants.admin import KNOWN_EVERYWHERE_S, Admin
 from bench.tenants.bare_parts import LEDGER, LIMITS
+from bench.tenants.site import Site
 from bench.tenants.stack import ADMIN_KEY
 from scripts.embedded.ports import free_port
 
@@ -63,23 +64,22 @@ class _Subject:
     child: Child
 
 
-async def run(
-    *, rounds: int, seconds: float, directory: Path, progress: Callable[[str], None]
-) -> dict[str, list[Round]]:
+async def run(site: Site, *, rounds: int, seconds: float) -> dict[str, list[Round]]:
     """Raises ProcessError, ServiceError and LoadError."""
+    # Not the site's, which gateways share: here each is alone on a core of its own.
     cores = choose_cores(os.sched_getaffinity(0))
     with ExitStack() as held:
         held.enter_context(pinned(cores.load))
-        stores = held.enter_context(running_stores(directory))
+        stores = held.enter_context(running_stores(site.directory))
         port = free_port()
-        engine = held.enter_context(Child(upstream(port, directory), cores=cores.load))
+        engine = held.enter_context(Child(upstream(port, site.directory), cores=cores.load))
         engine.await_ready(f"http://127.0.0.1:{port}/health", key=KEY, timeout_s=_READY_TIMEOUT_S)
         subjects = {
-            name: held.enter_context(_subject(name, composition, directory, port, stores, cores))
+            name: held.enter_context(_subject(name, composition, site.directory, port, stores, cores))
             for name, composition in COMPOSITIONS.items()
         }
         subjects[BUDGET] = await _with_budget(subjects[ALL])
-        return await _rounds(subjects, rounds, seconds, progress)
+        return await _rounds(subjects, rounds, seconds, site.progress)
 
 
 async def _rounds(

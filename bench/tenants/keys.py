@@ -7,7 +7,7 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +21,10 @@ from bench.cores import Cores, choose_cores
 from bench.figures import percentile
 from bench.gateway import KEY, gateway_command
 from bench.load import LoadError, Plan, Target, closed_loop
-from bench.processes import Child
+from bench.processes import Child, pinned
 from bench.stores import Stores, running_stores
 from bench.tenants.admin import Admin
+from bench.tenants.site import Site
 from bench.tenants.stack import ADMIN_KEY
 from scripts.embedded.ports import free_port
 
@@ -71,22 +72,22 @@ class _Subject:
     secrets: list[str]
 
 
-async def run(*, many: int, rounds: int, seconds: float, directory: Path, progress: Callable[[str], None]) -> Result:
+async def run(site: Site, *, many: int, rounds: int, seconds: float) -> Result:
     """Raises ProcessError, ServiceError and LoadError."""
-    # As for what the gateway costs: one worker on a core of its own.
+    # Not the site's: as for what the gateway costs, one worker on a core of its own.
     cores = choose_cores(os.sched_getaffinity(0))
     with ExitStack() as held:
-        held.enter_context(_on(cores))
-        stores = held.enter_context(running_stores(directory))
+        held.enter_context(pinned(cores.load))
+        stores = held.enter_context(running_stores(site.directory))
         subjects, loaded_s = [], 0.0
         for count in (FEW, many):
             name = f"{count:,} keys"
             port = free_port()
-            child = held.enter_context(_gateway(directory, port, _database(stores, f"keys_{count}"), cores))
+            child = held.enter_context(_gateway(site.directory, port, _database(stores, f"keys_{count}"), cores))
             began_s = time.perf_counter()
             known = await _fill(_database(stores, f"keys_{count}"), port, count)
             loaded_s = time.perf_counter() - began_s
-            progress(f"{name} are known after {loaded_s:.1f} s")
+            site.progress(f"{name} are known after {loaded_s:.1f} s")
             subjects.append(_Subject(name=name, port=port, child=child, secrets=known))
         found: dict[str, list[Round]] = {subject.name: [] for subject in subjects}
         for number in range(-1, rounds):
@@ -94,24 +95,13 @@ async def run(*, many: int, rounds: int, seconds: float, directory: Path, progre
                 one = await _round(subject, seconds if number >= 0 else _WARM_UP_S, seed=number)
                 if number >= 0:
                     found[subject.name].append(one)
-            progress(f"round {number + 1} of {rounds}")
+            site.progress(f"round {number + 1} of {rounds}")
         return Result(
             keys={subject.name: len(subject.secrets) for subject in subjects},
             rounds=found,
             resident_mb={subject.name: subject.child.resident_bytes() / 1e6 for subject in subjects},
             loaded_s=loaded_s,
         )
-
-
-@contextmanager
-def _on(cores: Cores) -> Iterator[None]:
-    """This process, and the stores that it starts, on the load's core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores.load)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _database(stores: Stores, name: str) -> Stores:

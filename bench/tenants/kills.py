@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
-from bench.cores import Cores
 from bench.tenants.clients import Asked, Clients, End, Question, clients
 from bench.tenants.faults import Faults, Strike
 from bench.tenants.ledger import Row, rows_in_the_end
+from bench.tenants.site import Site
 from bench.tenants.stack import EngineSize, Stack, await_workers, running_stack, total
 
 KEYS = {"sk-bench-drill-1-77d0c4": "drill-1", "sk-bench-drill-2-1fa936": "drill-2"}
@@ -45,12 +44,12 @@ class Result:
     """Clients that were to leave early."""
 
 
-async def run(*, requests: int, seed: int, directory: Path, cores: Cores, progress: Callable[[str], None]) -> Result:
+async def run(site: Site, *, requests: int, seed: int) -> Result:
     """Raises ProcessError and ServiceError."""
-    with running_stack(directory, cores=cores, keys=KEYS, engine=ENGINE, settings=_SETTINGS) as stack:
+    with running_stack(site.directory, cores=site.cores, keys=KEYS, engine=ENGINE, settings=_SETTINGS) as stack:
         before = engine_tokens(stack)
         prefix = f"kill-{secrets.token_hex(4)}"
-        faults = Faults(stack, seed=seed, progress=progress)
+        faults = Faults(stack, seed=seed, progress=site.progress)
         striking = asyncio.create_task(faults.run())
         questions = drawn(requests, Random(seed))  # noqa: S311  # repeatable on purpose
         try:
@@ -62,7 +61,7 @@ async def run(*, requests: int, seed: int, directory: Path, cores: Cores, progre
                 await striking
         for gateway in stack.gateways:
             await asyncio.to_thread(await_workers, gateway)
-        progress(f"{len(asked)} requests have ended, {len(faults.strikes)} kills: waiting for the ledger")
+        site.progress(f"{len(asked)} requests have ended, {len(faults.strikes)} kills: waiting for the ledger")
         rows = await _rows(stack, prefix, asked)
         after = engine_tokens(stack)
     return Result(

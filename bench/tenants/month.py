@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from pathlib import Path
 
 import redis
 
-from bench.cores import Cores
 from bench.gateway import KEY
 from bench.load import LoadError
 from bench.tenants.admin import Admin
 from bench.tenants.ledger import selected
 from bench.tenants.made_usage import Group, MadeUsage, Sums
+from bench.tenants.site import Site
 from bench.tenants.stack import Stack, running_stack
 
 TENANTS = 5
@@ -54,13 +53,14 @@ class Result:
     table_mb: float
 
 
-async def run(*, requests: int, seed: int, directory: Path, cores: Cores, progress: Callable[[str], None]) -> Result:
+async def run(site: Site, *, requests: int, seed: int) -> Result:
     """`requests`: of each tenant. Raises ProcessError, ServiceError, LoadError."""
-    with running_stack(directory, cores=cores, keys={KEY: "bench"}, settings={"LOG_LEVEL": "WARNING"}) as stack:
+    settings = {"LOG_LEVEL": "WARNING"}
+    with running_stack(site.directory, cores=site.cores, keys={KEY: "bench"}, settings=settings) as stack:
         made = MadeUsage(month=MONTH, tenants=TENANTS, requests=requests, seed=seed)
         began_s = time.perf_counter()
-        sent_twice = await _send(stack, made, progress)
-        await _await_drained(stack, requests * TENANTS, progress)
+        sent_twice = await _send(stack, made, site.progress)
+        await _await_drained(stack, requests * TENANTS, site.progress)
         drained_s = time.perf_counter() - began_s
         admin = Admin(stack.ports[0])
         query_ms = {name: await _timed(admin, groups) for name, groups in QUERIES.items()}

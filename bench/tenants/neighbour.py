@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 
-from bench.cores import Cores
 from bench.figures import percentile
 from bench.load import LoadError
 from bench.tenants import loads
 from bench.tenants.clients import Clients, End, Question, clients
 from bench.tenants.loads import Closed, Heard, Open
+from bench.tenants.site import Site
 from bench.tenants.stack import Engine, EngineSize, Gateway, running_engine, running_gateways, running_stores_of, total
 
 ALONE, FAIR, FIFO = "alone", "fair queue", "first in, first out"
@@ -76,17 +75,19 @@ class Result:
     rounds: dict[str, list[Round]] = field(default_factory=lambda: {name: [] for name in (ALONE, FAIR, FIFO)})
 
 
-async def run(effort: Effort, *, directory: Path, cores: Cores, progress: Callable[[str], None]) -> Result:
+async def run(effort: Effort, site: Site) -> Result:
     """Raises ProcessError, ServiceError and LoadError."""
     result = Result(effort=effort)
     with ExitStack() as held:
-        _, _, stores = held.enter_context(running_stores_of(directory, cores=cores))
-        engine = held.enter_context(running_engine(directory, cores=cores, size=ENGINE))
+        _, _, stores = held.enter_context(running_stores_of(site.directory, cores=site.cores))
+        engine = held.enter_context(running_engine(site.directory, cores=site.cores, size=ENGINE))
 
         def gateways(*, fair: bool) -> Sequence[Gateway]:
             settings = {**_SETTINGS, "FAIR_QUEUE_ENABLED": str(fair).lower()}
             return held.enter_context(
-                running_gateways(directory, cores=cores, keys=KEYS, engine=engine, stores=stores, settings=settings)
+                running_gateways(
+                    site.directory, cores=site.cores, keys=KEYS, engine=engine, stores=stores, settings=settings
+                )
             )
 
         fair, fifo = gateways(fair=True), gateways(fair=False)
@@ -97,7 +98,7 @@ async def run(effort: Effort, *, directory: Path, cores: Cores, progress: Callab
                 round_ = await _round(where, engine, effort, seconds=seconds, noisy=name != ALONE, seed=number)
                 if number >= 0:
                     result.rounds[name].append(round_)
-                    progress(f"round {number + 1} of {effort.rounds}, {name}: p99 {round_.p99('whole'):.0f} ms")
+                    site.progress(f"round {number + 1} of {effort.rounds}, {name}: p99 {round_.p99('whole'):.0f} ms")
     return result
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
-from bench.cores import Cores
 from bench.gateway import KEY
 from bench.load import LoadError
 from bench.tenants.admin import KNOWN_EVERYWHERE_S, Admin
 from bench.tenants.clients import Asked, Clients, End, Question, clients
 from bench.tenants.ledger import Row, settled_rows
+from bench.tenants.site import Site
 from bench.tenants.stack import GATEWAYS, EngineSize, ModelPrice, running_stack
 
 # Dear enough for a request to cost more than a cent. Prompts are cheap: what is set aside for one is a bound, many
@@ -48,15 +47,14 @@ class Round:
         return float((self.budget_usd - self.spent_usd) / self.dearest_usd)
 
 
-async def run(*, rounds: int, directory: Path, cores: Cores, progress: Callable[[str], None]) -> list[Round]:
+async def run(site: Site, *, rounds: int) -> list[Round]:
     """Raises ProcessError, ServiceError and LoadError."""
-    with running_stack(
-        directory, cores=cores, keys={KEY: "bench"}, engine=EngineSize(sequences=64, time_scale=20), price=PRICE
-    ) as stack:
+    engine = EngineSize(sequences=64, time_scale=20)
+    with running_stack(site.directory, cores=site.cores, keys={KEY: "bench"}, engine=engine, price=PRICE) as stack:
         found = []
         for number in range(rounds):
             round_ = await race(stack.ports, stack.stores.database_url, through=stack.ports[number % GATEWAYS])
-            progress(f"round {number + 1} of {rounds}: spent {round_.spent_usd} of {round_.budget_usd} USD")
+            site.progress(f"round {number + 1} of {rounds}: spent {round_.spent_usd} of {round_.budget_usd} USD")
             found.append(round_)
     return found
 

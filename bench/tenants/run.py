@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.cores import Cores
 from bench.published import Published
 from bench.tenants import (
     cost,
@@ -24,6 +21,7 @@ from bench.tenants import (
     shares,
     shares_report,
 )
+from bench.tenants.site import Site
 
 PARTS = ("neighbour", "shares", "cost", "keys", "kills", "month", "race")
 
@@ -44,93 +42,48 @@ class Effort:
     """Of each tenant."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """Where a part runs."""
-
-    directory: Path
-    cores: Cores
-    progress: Callable[[str], None]
-
-
 async def run(part: str, site: Site, effort: Effort) -> Published:
     """Raises ProcessError, ServiceError and LoadError."""
-    bench = _Bench(site, effort)
     parts = {
-        "neighbour": bench.neighbour,
-        "shares": bench.shares,
-        "cost": bench.cost,
-        "keys": bench.keys,
-        "kills": bench.kills,
-        "month": bench.month,
-        "race": bench.race,
+        "neighbour": _neighbour,
+        "shares": _shares,
+        "cost": _cost,
+        "keys": _keys,
+        "kills": _kills,
+        "month": _month,
+        "race": _race,
     }
-    return await parts[part]()
+    return await parts[part](site, effort)
 
 
-class _Bench:
-    def __init__(self, site: Site, effort: Effort) -> None:
-        self._site = site
-        self._effort = effort
+async def _neighbour(site: Site, effort: Effort) -> Published:
+    asked = neighbour.Effort(rounds=effort.rounds, seconds=effort.seconds, rate_per_s=effort.rate_per_s)
+    return neighbour_report.publish(await neighbour.run(asked, site))
 
-    async def neighbour(self) -> Published:
-        effort = neighbour.Effort(
-            rounds=self._effort.rounds, seconds=self._effort.seconds, rate_per_s=self._effort.rate_per_s
-        )
-        site = self._site
-        result = await neighbour.run(effort, directory=site.directory, cores=site.cores, progress=site.progress)
-        return neighbour_report.publish(result)
 
-    async def kills(self) -> Published:
-        site, effort = self._site, self._effort
-        result = await kills.run(
-            requests=effort.requests,
-            seed=effort.seed,
-            directory=site.directory,
-            cores=site.cores,
-            progress=site.progress,
-        )
-        return kills_report.publish(result)
+async def _shares(site: Site, effort: Effort) -> Published:
+    runs = await shares.run(site, rounds=effort.rounds, seconds=effort.seconds)
+    return shares_report.publish(runs, seconds=effort.seconds)
 
-    async def race(self) -> Published:
-        site = self._site
-        rounds = await race.run(
-            rounds=self._effort.rounds, directory=site.directory, cores=site.cores, progress=site.progress
-        )
-        return race_report.publish(rounds)
 
-    async def shares(self) -> Published:
-        site, effort = self._site, self._effort
-        runs = await shares.run(
-            rounds=effort.rounds,
-            seconds=effort.seconds,
-            directory=site.directory,
-            cores=site.cores,
-            progress=site.progress,
-        )
-        return shares_report.publish(runs, seconds=effort.seconds)
+async def _cost(site: Site, effort: Effort) -> Published:
+    seconds = effort.seconds / 4
+    return cost_report.publish(await cost.run(site, rounds=effort.rounds, seconds=seconds), seconds=seconds)
 
-    async def keys(self) -> Published:
-        site, effort = self._site, self._effort
-        seconds = effort.seconds / 4
-        result = await keys.run(
-            many=effort.keys, rounds=effort.rounds, seconds=seconds, directory=site.directory, progress=site.progress
-        )
-        return keys_report.publish(result, seconds=seconds)
 
-    async def month(self) -> Published:
-        site, effort = self._site, self._effort
-        result = await month.run(
-            requests=effort.month_requests,
-            seed=effort.seed,
-            directory=site.directory,
-            cores=site.cores,
-            progress=site.progress,
-        )
-        return month_report.publish(result)
+async def _keys(site: Site, effort: Effort) -> Published:
+    seconds = effort.seconds / 4
+    result = await keys.run(site, many=effort.keys, rounds=effort.rounds, seconds=seconds)
+    return keys_report.publish(result, seconds=seconds)
 
-    async def cost(self) -> Published:
-        site, effort = self._site, self._effort
-        seconds = effort.seconds / 4
-        rounds = await cost.run(rounds=effort.rounds, seconds=seconds, directory=site.directory, progress=site.progress)
-        return cost_report.publish(rounds, seconds=seconds)
+
+async def _kills(site: Site, effort: Effort) -> Published:
+    return kills_report.publish(await kills.run(site, requests=effort.requests, seed=effort.seed))
+
+
+async def _month(site: Site, effort: Effort) -> Published:
+    return month_report.publish(await month.run(site, requests=effort.month_requests, seed=effort.seed))
+
+
+async def _race(site: Site, effort: Effort) -> Published:
+    return race_report.publish(await race.run(site, rounds=effort.rounds))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.cores import Cores
 from bench.gateway import KEY
 from bench.load import LoadError
 from bench.tenants import loads
@@ -16,6 +14,7 @@ from bench.tenants.admin import KNOWN_EVERYWHERE_S, Admin
 from bench.tenants.clients import Asked, End, Question, clients
 from bench.tenants.ledger import Row, settled_rows
 from bench.tenants.loads import Closed
+from bench.tenants.site import Site
 from bench.tenants.stack import EngineSize, Stack, running_stack
 
 WEIGHTS: tuple[tuple[int, ...], ...] = ((1, 1), (1, 2, 4))
@@ -51,17 +50,17 @@ class Run:
         return [(one.tokens / tokens) / (one.weight / weights) - 1 for one in self.shares]
 
 
-async def run(
-    *, rounds: int, seconds: float, directory: Path, cores: Cores, progress: Callable[[str], None]
-) -> list[Run]:
+async def run(site: Site, *, rounds: int, seconds: float) -> list[Run]:
     """Raises ProcessError, ServiceError and LoadError."""
     found = []
-    with running_stack(directory, cores=cores, keys={KEY: "bench"}, engine=ENGINE, settings=_SETTINGS) as stack:
+    with running_stack(
+        site.directory, cores=site.cores, keys={KEY: "bench"}, engine=ENGINE, settings=_SETTINGS
+    ) as stack:
         for number in range(rounds):
             for weights in WEIGHTS:
                 one = await _run(stack, weights, seconds=seconds, seed=number)
                 shown = ", ".join(f"{deviation:+.1%}" for deviation in one.deviations())
-                progress(f"round {number + 1} of {rounds}, weights {weights}: {shown}")
+                site.progress(f"round {number + 1} of {rounds}, weights {weights}: {shown}")
                 found.append(one)
     return found
 

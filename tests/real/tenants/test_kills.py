@@ -11,6 +11,7 @@ from bench.cores import share_cores
 from bench.tenants import kills
 from bench.tenants.faults import WORKER, counts
 from bench.tenants.kills_report import findings
+from bench.tenants.site import Site
 
 pytestmark = pytest.mark.real
 
@@ -20,13 +21,8 @@ SEED = 4
 
 async def test_no_line_of_the_ledger_is_lost_or_written_twice(tmp_path: Path) -> None:
     told: list[str] = []
-    result = await kills.run(
-        requests=REQUESTS,
-        seed=SEED,
-        directory=tmp_path,
-        cores=share_cores(os.sched_getaffinity(0)),
-        progress=told.append,
-    )
+    site = Site(directory=tmp_path, cores=share_cores(os.sched_getaffinity(0)), progress=told.append)
+    result = await kills.run(site, requests=REQUESTS, seed=SEED)
     found = findings(result.asked, result.rows)
     assert (found.lost, found.unbilled, found.twice, found.wrong) == ((), (), (), ()), told
     assert len(result.asked) == REQUESTS
