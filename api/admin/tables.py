@@ -19,6 +19,11 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, noth
     return text_table(list(columns), cells, indent="")
 
 
+def with_more(text: str, option: str, following: Any, *, what: str = "more") -> str:
+    """A page's text, and how to ask for the next one; `following`: from where on, None where that was the last."""
+    return text if following is None else f"{text}\n\nThere are {what}: {option} {following}"
+
+
 def shown(value: Any) -> str:
     match value:
         case None | "":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.admin.tables import dollars, shown, table
+from api.admin.tables import dollars, shown, table, with_more
 
 _TENANT = {
     "tenant": "name",
@@ -45,7 +45,7 @@ def tenant_report(answer: Mapping[str, Any]) -> str:
 def keys_report(answer: Mapping[str, Any]) -> str:
     text = table(_KEY, answer["keys"], nothing="There are no keys: keys create --tenant NAME")
     following = answer["next_after"]
-    return text if following is None else f"{text}\n\nThere are more: --after {shown(following)}"
+    return with_more(text, "--after", None if following is None else shown(following))
 
 
 def key_report(answer: Mapping[str, Any]) -> str:
@@ -65,8 +65,7 @@ def issued_key_note(answer: Mapping[str, Any]) -> str:
 
 def limits_report(answer: Mapping[str, Any]) -> str:
     text = table(_LIMIT, answer["limits"], nothing="There are no limits of tenants' own.")
-    following = answer["next_skip"]
-    return text if following is None else f"{text}\n\nThere are more: --skip {following}"
+    return with_more(text, "--skip", answer["next_skip"])
 
 
 def limit_report(answer: Mapping[str, Any]) -> str:

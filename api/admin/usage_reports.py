@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from api.admin.tables import dollars, shown, table
+from api.admin.tables import dollars, shown, table, with_more
 
 _NUMBERS = {
     "requests": "requests",
@@ -67,8 +67,7 @@ def audit_report(answer: Mapping[str, Any]) -> str:
         for entry in answer["entries"]
     ]
     text = table(columns, rows, nothing="There are no entries.")
-    older = answer["next_before_id"]
-    return text if older is None else f"{text}\n\nThere are older ones: --before-id {older}"
+    return with_more(text, "--before-id", answer["next_before_id"], what="older ones")
 
 
 def _change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:

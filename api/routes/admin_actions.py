@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -34,6 +35,27 @@ from api.tenants.types import Actor
 from api.usage.errors import ReportTooLarge, UsageError
 
 logger = logging.getLogger("gateway.admin")
+
+
+class _Refusal(NamedTuple):
+    kind: type[ApiError]
+    param: str
+    """Where the error names none."""
+    code: str
+
+
+_REFUSALS: dict[type[DirectoryError], _Refusal] = {
+    NoSuchTenant: _Refusal(UnknownTenant, "tenant", "tenant_not_found"),
+    NoSuchKey: _Refusal(NotFound, "key_id", "key_not_found"),
+    TenantExists: _Refusal(Conflict, "name", "tenant_exists"),
+    TenantDisabled: _Refusal(Conflict, "tenant", "tenant_disabled"),
+    KeyEnded: _Refusal(Conflict, "key_id", "key_ended"),
+    PriceGap: _Refusal(Conflict, "valid_from", "price_gap"),
+    NoSuchPrice: _Refusal(NotFound, "valid_from", "price_not_found"),
+    PriceBegun: _Refusal(Conflict, "valid_from", "price_begun"),
+    PriceOverlap: _Refusal(Conflict, "valid_from", "price_overlap"),
+}
+"""What the directory's errors become; the others are values that nothing can have."""
 
 
 def admin_actor(request: Request) -> Actor:
@@ -75,25 +97,7 @@ def _translated(error: DirectoryError | UsageError) -> ApiError:
 
 
 def _refusal(error: DirectoryError) -> ApiError:
-    text, param = str(error), error.param
-    match error:
-        case NoSuchTenant():
-            return UnknownTenant(text, param=param or "tenant")
-        case NoSuchKey():
-            return NotFound(text, param=param or "key_id", code="key_not_found")
-        case TenantExists():
-            return Conflict(text, param=param or "name", code="tenant_exists")
-        case TenantDisabled():
-            return Conflict(text, param=param or "tenant", code="tenant_disabled")
-        case KeyEnded():
-            return Conflict(text, param=param or "key_id", code="key_ended")
-        case PriceGap():
-            return Conflict(text, param=param or "valid_from", code="price_gap")
-        case NoSuchPrice():
-            return NotFound(text, param=param or "valid_from", code="price_not_found")
-        case PriceBegun():
-            return Conflict(text, param=param or "valid_from", code="price_begun")
-        case PriceOverlap():
-            return Conflict(text, param=param or "valid_from", code="price_overlap")
-        case _:
-            return InvalidRequest(text, param=param, code="invalid_value")
+    refusal = _REFUSALS.get(type(error))
+    if refusal is None:
+        return InvalidRequest(str(error), param=error.param, code="invalid_value")
+    return refusal.kind(str(error), param=error.param or refusal.param, code=refusal.code)

@@ -11,7 +11,7 @@ from pydantic import Field
 from api.routes.admin_access import ADMIN_PREFIX
 from api.routes.admin_actions import admin_actor, administered
 from api.routes.admin_fields import Moment, Parameters, TenantName
-from api.routes.admin_parts import AdminParts
+from api.routes.admin_parts import AdminParts, page_of
 from api.tenants.types import Actor, AuditEntry
 
 BY = Depends(admin_actor)
@@ -46,7 +46,7 @@ def admin_audit_router(parts: AdminParts) -> APIRouter:
             found = await parts.directory.audit(
                 tenant=query.tenant, since=query.since, before_id=query.before_id, limit=query.limit + 1
             )
-            shown = list(found)[: query.limit]
-            return AuditPage(entries=shown, next_before_id=shown[-1].id if len(found) > len(shown) else None)
+            shown, oldest = page_of(found, query.limit)
+            return AuditPage(entries=shown, next_before_id=oldest.id if oldest is not None else None)
 
     return router

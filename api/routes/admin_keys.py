@@ -12,7 +12,7 @@ from pydantic import Field
 from api.routes.admin_access import ADMIN_PREFIX
 from api.routes.admin_actions import admin_actor, administered
 from api.routes.admin_fields import Body, GraceSeconds, KeyId, KeyName, LaneName, Moment, Parameters, TenantName
-from api.routes.admin_parts import AdminParts
+from api.routes.admin_parts import AdminParts, page_of
 from api.tenants.types import Actor, ApiKey, IssuedKey
 
 _DAY_S = 86_400.0
@@ -60,8 +60,8 @@ def admin_keys_router(parts: AdminParts) -> APIRouter:
     async def keys(query: Annotated[KeysOf, Query()], by: Actor = BY) -> KeyList:
         with administered("key.list", by, tenant=query.tenant):
             found = await parts.directory.keys(query.tenant, after=query.after, limit=query.limit + 1)
-            shown = list(found[: query.limit])
-            return KeyList(keys=shown, next_after=shown[-1].id if len(found) > len(shown) else None)
+            shown, last = page_of(found, query.limit)
+            return KeyList(keys=shown, next_after=last.id if last is not None else None)
 
     @router.post("", name="key.create", summary="A new key, whose secret is shown this once", status_code=201)
     async def create(body: NewKey, response: Response, by: Actor = BY) -> IssuedKey:

@@ -26,7 +26,7 @@ from api.routes.admin_fields import (
     TenantName,
     Usd,
 )
-from api.routes.admin_parts import AdminParts
+from api.routes.admin_parts import AdminParts, page_of
 from api.tenants.types import USD, Actor, Limit, TenantBudget
 from api.usage.errors import UsageAway
 from api.usage.types import Spending
@@ -114,8 +114,8 @@ def admin_limits_router(parts: AdminParts) -> APIRouter:
     async def limits(query: Annotated[LimitsOf, Query()], by: Actor = BY) -> LimitList:
         with administered("limit.list", by, tenant=query.tenant):
             found = await directory.limits(query.tenant, skip=query.skip, most=query.limit + 1)
-            shown = list(found[: query.limit])
-            return LimitList(limits=shown, next_skip=query.skip + len(shown) if len(found) > len(shown) else None)
+            shown, last = page_of(found, query.limit)
+            return LimitList(limits=shown, next_skip=query.skip + len(shown) if last is not None else None)
 
     @router.put("", name="limit.set", summary="Set a limit, in place of the one there is")
     async def put(body: NewLimit, by: Actor = BY) -> Limit:

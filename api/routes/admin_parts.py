@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from api.errors import InvalidRequest, UnknownModel
 from api.tenants.base import Directory
@@ -12,6 +13,8 @@ from api.tenants.errors import NoSuchTenant
 from api.tenants.types import ApiKey, Tenant
 from api.usage.base import MonthSpending, UsageReports, WaitingRows
 from serving.catalogue.base import Catalogue, UnknownModelError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +57,12 @@ class AdminParts:
 def refuse_another_tenant(message: str) -> NoReturn:
     """Raises InvalidRequest: two places of one request name two tenants."""
     raise InvalidRequest(message, param="tenant", code="tenant_mismatch")
+
+
+def page_of(found: Sequence[_T], limit: int) -> tuple[list[_T], _T | None]:
+    """The first `limit` of what was found, and the last of these if there are more: where the next page begins.
+
+    Ask the store for one more than `limit`.
+    """
+    shown = list(found[:limit])
+    return shown, shown[-1] if len(found) > len(shown) else None
