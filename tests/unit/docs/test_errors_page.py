@@ -29,7 +29,7 @@ def on_the_page() -> set[tuple[int, str]]:
 
 def made_in_the_code() -> set[tuple[int, str]]:
     """Status and code of every error that is made somewhere in `api/`."""
-    made = set()
+    made = listed_in_the_code()
     for call in CALLS:
         kind = CLASSES.get(call.func.id) if isinstance(call.func, ast.Name) else None
         if kind is None or kind is RejectedByEngine:
@@ -39,6 +39,19 @@ def made_in_the_code() -> set[tuple[int, str]]:
         if isinstance(code.value, str):
             made.add((kind.status, code.value))
     return made
+
+
+def listed_in_the_code() -> set[tuple[int, str]]:
+    """The same of those that a table says: `_Refusal(CLASS, PARAMETER, CODE)`."""
+    listed = set()
+    for call in CALLS:
+        if isinstance(call.func, ast.Name) and call.func.id == "_Refusal":
+            kind, _, code = call.args
+            assert isinstance(kind, ast.Name), f"line {call.lineno}"
+            assert isinstance(code, ast.Constant), f"line {call.lineno}: a code that only a run can tell"
+            listed.add((CLASSES[kind.id].status, str(code.value)))
+    assert listed, "the table has another name"
+    return listed
 
 
 def refused_by_the_protocol() -> set[tuple[int, str]]:
