@@ -57,6 +57,10 @@ class BudgetBook(Protocol):
         """
         ...
 
+    def is_settled(self, tenant: str, month: str, id_: str) -> bool:
+        """Whether that has arrived where budgets are kept, so that it outlives this process."""
+        ...
+
 
 class UsageRow(Struct, frozen=True, kw_only=True):
     """What one admitted call used and cost: a line of the bill, a row of `usage_ledger`."""

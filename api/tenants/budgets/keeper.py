@@ -75,6 +75,11 @@ class Keeper:
             account.budget, account.is_budgeted, account.used_s = budget, True, self._clock()
         return account
 
+    def is_settled(self, tenant: str, month: str, id_: str) -> bool:
+        """Whether nothing is to be said of the call any more."""
+        account = self._accounts.get((tenant, month))
+        return account is None or (id_ not in account.ended and id_ not in account.open)
+
     def now_s(self) -> float:
         return self._clock()
 

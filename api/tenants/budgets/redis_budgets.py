@@ -49,6 +49,9 @@ class RedisBudgets:
     def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
         self._till.settle_by_id(tenant, month, id_, actual_nano)
 
+    def is_settled(self, tenant: str, month: str, id_: str) -> bool:
+        return self._till.is_settled(tenant, month, id_)
+
     async def spending(self, tenants: Sequence[str]) -> Mapping[str, Spending]:
         found: dict[str, Spending] = {}
         for tenant in tenants:

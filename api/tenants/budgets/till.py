@@ -98,6 +98,10 @@ class Till:
             account.settle(hold, cost)
         self._keeper.wake()
 
+    def is_settled(self, tenant: str, month: str, id_: str) -> bool:
+        """Whether Redis has what `settle_by_id` was told."""
+        return self._keeper.is_settled(tenant, month, id_)
+
     async def spending(self, tenant: str) -> Spending:
         """In this month. Raises BudgetsAway."""
         month = self._months.current()

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from api.tenants.base import BudgetBook, UsageRow
-from api.tenants.ledger.inflight import InflightBook, take_orphans
+from api.tenants.ledger.inflight import DeadWorkersCalls, InflightBook, take_orphans
 from api.tenants.ledger.local_rows import LocalRows
 from serving.types import Usage
 
@@ -57,36 +57,52 @@ class CallsUnderWay:
 
 
 class Orphans:
-    """What dead workers had under way."""
+    """What dead workers had under way. Belongs to one event loop."""
 
     def __init__(self, folder: Path, *, local: LocalRows, budgets: BudgetBook) -> None:
         self._folder = folder
         self._local = local
         self._budgets = budgets
+        self._unsettled: list[DeadWorkersCalls] = []
+        """Their rows are on disk, and their files stay until their budgets are settled."""
 
     async def book(self) -> int:
         """How many calls of dead workers were booked. Raises OSError; those that were not are booked next time.
 
-        Broken off in between, they are booked again, under the same ids; a budget may then hold what the call was
-        expected to cost until that expires.
+        Should this worker be killed before all of that is done, another one does it again, under the same ids.
         """
-        booked = await asyncio.to_thread(self._write_down)
+        await self._forget_settled()
+        written = await asyncio.to_thread(self._write_down)
+        self._unsettled += written
+        booked = [row for dead in written for row in dead.rows]
         for row in booked:
-            month = f"{row.occurred_at.astimezone(UTC):%Y-%m}"
-            self._budgets.settle(row.tenant, month, row.id, int(row.cost_usd.scaleb(9)))
+            self._budgets.settle(row.tenant, _month_of(row), row.id, int(row.cost_usd.scaleb(9)))
         if booked:
             logger.warning("booked what a killed worker had under way", extra={"calls": len(booked)})
         return len(booked)
 
-    def _write_down(self) -> list[UsageRow]:
-        booked: list[UsageRow] = []
+    async def _forget_settled(self) -> None:
+        for dead in list(self._unsettled):
+            if all(self._budgets.is_settled(row.tenant, _month_of(row), row.id) for row in dead.rows):
+                self._unsettled.remove(dead)
+                await asyncio.to_thread(dead.forget)
+
+    def _write_down(self) -> list[DeadWorkersCalls]:
+        written: list[DeadWorkersCalls] = []
         while (dead := take_orphans(self._folder)) is not None:
             try:
                 if dead.rows:
                     self._local.append([_encode(row) for row in dead.rows])
             except BaseException:
-                dead.release()
+                for each in (*written, dead):
+                    each.release()
                 raise
-            dead.forget()
-            booked += dead.rows
-        return booked
+            if dead.rows:
+                written.append(dead)
+            else:
+                dead.forget()
+        return written
+
+
+def _month_of(row: UsageRow) -> str:
+    return f"{row.occurred_at.astimezone(UTC):%Y-%m}"

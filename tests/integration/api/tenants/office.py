@@ -67,6 +67,9 @@ class Office:
     def settle(self, tenant: str, month: str, id_: str, actual_nano: int) -> None:
         self.settled.append((tenant, month, id_, actual_nano))
 
+    def is_settled(self, tenant: str, month: str, id_: str) -> bool:
+        return any(settled[:3] == (tenant, month, id_) for settled in self.settled)
+
     def rows(self, to: str) -> int:
         """How many went there."""
         return int(self.metrics.ledger_rows.labels(to)._value.get())

@@ -85,6 +85,16 @@ async def test_another_worker_settles_for_one_that_was_killed(bank: Bank) -> Non
     await bank.reaches(450)
 
 
+async def test_it_is_known_whether_redis_has_what_a_killed_workers_call_cost(bank: Bank) -> None:
+    one, other = await bank.workers(2)
+    await one.till.set_aside(TENANT, Budget(1000), "the-call", 500)
+    await one.kill()
+    other.till.settle_by_id(TENANT, MONTH, "the-call", 450)
+    assert not other.till.is_settled(TENANT, MONTH, "the-call")
+    await eventually(lambda: other.till.is_settled(TENANT, MONTH, "the-call"))
+    assert (bank.state("spent"), bank.state("held") - bank.state("leased")) == (450, 0)
+
+
 async def test_what_a_killed_worker_has_set_aside_comes_back(bank: Bank) -> None:
     one, other = await bank.workers(2, hold_s=1.0)
     assert await one.take(1000, 1000)
