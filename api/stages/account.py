@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from decimal import Decimal
@@ -28,6 +29,7 @@ _TIERS = {
 }
 _NOTHING = Saving(tokens=0, cost_nano=0)
 _NO_MONEY = usd(0)
+_NO_USAGE = Usage()
 
 
 class _Begun(NamedTuple):
@@ -46,10 +48,12 @@ class Accounting:
         # Looking a series up by its labels takes longer than counting; there are as few here as Prometheus sees.
         self._outcome_series: dict[tuple[str, str, str, str], tuple[Counter, Histogram, Histogram]] = {}
         self._usage_series: dict[tuple[str, str], tuple[Counter, ...]] = {}
+        # Ids of rows: this worker's, and a number. As many random digits for each would take ten times as long.
+        self._worker, self._numbers = secrets.token_hex(10), itertools.count()
 
     def admitted(self, call: Call, held: Held) -> None:
         """From here on the call has a line in the ledger, whatever becomes of it; written with `held` at the latest."""
-        call.ledger_id = secrets.token_hex(16)
+        call.ledger_id = f"{self._worker}{next(self._numbers):012x}"
         held.callback(self.record, call)
 
     def record(self, call: Call) -> None:
@@ -66,14 +70,14 @@ class Accounting:
         """Should this worker be killed while the call waits for an engine, others write its line and settle it."""
         if call.on_bill is not None:
             price = call.price(call.model, self._prices.price_of)
-            self._begin(call, Bill(model=call.model, upstream="", usage=Usage(), price=price, cost_nano=0))
+            self._begin(call, Bill(call.model, "", _NO_USAGE, price, 0))
 
     def engine_asked(self, call: Call, model: Model, upstream: str) -> None:
         """From here on the call is owed for, also if this worker is killed."""
         if call.ledger_id:
             usage = Usage(prompt_tokens=call.prompt_tokens, estimated=True)
             price = call.price(model, self._prices.price_of)
-            self._begin(call, Bill(model=model, upstream=upstream, usage=usage, price=price, cost_nano=0))
+            self._begin(call, Bill(model, upstream, usage, price, 0))
 
     def engine_failed(self, call: Call) -> None:
         """Nothing is owed for it, and another one may be asked."""

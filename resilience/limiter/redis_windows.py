@@ -1,9 +1,9 @@
 """All windows in Redis, shared by all workers and gateways.
 
 Reservations that arrive in one turn of the event loop, or while a call is under way, travel as one call of one atomic
-script, in their order; adjustments ride along. There is one call under way at a time, and it either answers within
-`timeout_s` or Redis counts as lost. A call that Redis gets to see only after that does nothing there: it carries its
-deadline on Redis' clock.
+script, in their order; adjustments ride along. A call costs as much as several reservations, so after one of many the
+next ones wait a millisecond for each other. There is one call under way at a time, and it either answers within
+`timeout_s` or Redis counts as lost. Seen by Redis only after that, it does nothing: it has a deadline on Redis' clock.
 
 Keys are `prefix:RUN:key`, RUN being the run of the Redis server. So a server that restarts never shows an older copy of
 a window: it starts empty, and whoever knows what was admitted tells it (`connect` says when that is due).
@@ -28,6 +28,8 @@ from resilience.resp_connection import RespConnection, RespError
 
 BATCH_SIZE = 256
 FLUSH_INTERVAL_S = 0.05
+# From so many reservations in a call on others are likely to come soon; for how long the next call waits for them.
+_CROWD, _GATHERING_S = 4, 0.001
 # How much longer than Redis' deadline we wait: what it did in time must be known here, and a reply that has already
 # arrived must be read before the time-out is believed, for the slow one may have been this process.
 _GRACE_S = 0.005
@@ -190,6 +192,13 @@ class RedisWindows:
             return
         self._dispatch(self._link, batch, "EVALSHA", self._sha)
 
+    def _send_next(self, last: Batch) -> None:
+        if len(last.reservations) < _CROWD or len(self._queue) >= BATCH_SIZE or self._drained is not None:
+            self._send()
+        elif not self._send_scheduled:
+            self._send_scheduled = True
+            asyncio.get_running_loop().call_later(_GATHERING_S, self._send)
+
     def _next_batch(self) -> Batch | None:
         if not self._queue and not self._flush_due:
             return None
@@ -228,7 +237,7 @@ class RedisWindows:
             self._under_way = None
             self._set_clock(batch.sent_s, reply)
             self._answer(batch, reply)
-            self._send()
+            self._send_next(batch)
 
     def _answer(self, batch: Batch, reply: list[int]) -> None:
         second = reply[0] // 1000

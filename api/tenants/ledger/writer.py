@@ -1,6 +1,7 @@
 """Makes rows of the ledger outlive this process: in Redis, or on disk where Redis cannot or may not have kept them.
 
-Rows of one turn of the event loop, and those that come while a group is on its way, travel as one group. What was given
+Rows of one turn of the event loop, and those that come while a group is on its way, travel as one group; after a group
+of several the next one waits a millisecond for more. What was given
 to Redis stays in memory for a while: a Redis that ends without a goodbye may have lost the last second or two of what
 it said it had (`appendfsync everysec`), so whoever loses the connection writes those rows to disk. A row has an id, so
 one that is kept twice is billed once.
@@ -24,6 +25,8 @@ from api.tenants.ledger.redis_rows import RedisRowsError
 from api.tenants.ledger.reporting import Reporting
 
 _GROUP = 256
+# From so many rows in a group on others are likely to come soon; for how long the next group waits for them.
+_CROWD, _GATHERING_S = 4, 0.001
 # Redis syncs its file every second, and may be late by two more.
 _REMEMBERED_S = 5.0
 logger = logging.getLogger(__name__)
@@ -148,6 +151,8 @@ class RowWriter:
             group = [self._pending.popleft() for _ in range(min(_GROUP, len(self._pending)))]
             if group:
                 await self._commit(group)
+            if len(group) >= _CROWD and len(self._pending) < _GROUP and not self._closing:
+                await asyncio.sleep(_GATHERING_S)
 
     async def _commit(self, group: list[_Pending]) -> None:
         rows = [pending.row for pending in group]
