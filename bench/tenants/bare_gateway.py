@@ -1,7 +1,8 @@
 """The gateway with parts left out, to measure what they cost: `python -m bench.tenants.bare_gateway limits ledger`.
 
-No user can have it so: there is no setting for it, and calls are neither limited nor billed. `limits`: no window counts
-a call. `ledger`: no call has a line. Everything else is `python -m api` with one worker.
+No user can have it so: there is no setting for it. `limits`: no window counts a call, and no answer tells of any.
+`ledger`: no call has a line, nor a slot in the file of calls under way; what it used and cost is counted in the metrics
+all the same, as a gateway without a ledger would. Everything else is `python -m api` with one worker.
 """
 
 from __future__ import annotations
@@ -38,13 +39,24 @@ def _leave_out(parts: list[str]) -> None:
     if LIMITS in parts:
         setattr(Admission, "admit", _nothing_to_wait_for)  # noqa: B010 - see above
     if LEDGER in parts:
-        setattr(Accounting, "admitted", _nothing)  # noqa: B010 - see above
-        setattr(Accounting, "record", _nothing)  # noqa: B010 - see above
-        setattr(Accounting, "keep", _nothing_to_wait_for)  # noqa: B010 - see above
+        setattr(Accounting, "admitted", _to_be_billed)  # noqa: B010 - see above
+        setattr(Accounting, "record", _bill)  # noqa: B010 - see above
+        setattr(Accounting, "keep", _bill_without_waiting)  # noqa: B010 - see above
 
 
-def _nothing(*_: Any) -> None:
-    pass
+def _to_be_billed(accounting: Any, call: Any, held: Any) -> None:
+    held.callback(accounting.record, call)
+
+
+def _bill(accounting: Any, call: Any) -> None:
+    """What `Accounting` does with a call that ends, without a line for it."""
+    if not call.in_ledger:
+        call.in_ledger = True
+        accounting._count_tokens(call.caller.tenant, call.make_bill(accounting._prices.price_of))  # noqa: SLF001 - its method
+
+
+async def _bill_without_waiting(accounting: Any, call: Any) -> None:
+    _bill(accounting, call)
 
 
 async def _nothing_to_wait_for(*_: Any) -> None:

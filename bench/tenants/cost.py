@@ -148,6 +148,12 @@ async def _with_budget(subject: _Subject) -> _Subject:
     return replace(subject, target=replace(subject.target, name=BUDGET, key=key))
 
 
+def core_lost(rounds: Mapping[str, Sequence[Round]], name: str) -> list[float]:
+    """Round by round, per cent of what one core of the gateway answers without all three, by its processor time."""
+    bare = rounds[BARE]
+    return [(1 - base.cpu_us / one.cpu_us) * 100 for one, base in zip(rounds[name], bare, strict=True)]
+
+
 def lost(rounds: Mapping[str, Sequence[Round]], name: str) -> list[float]:
     """Round by round, per cent of the requests/s that the gateway has without all three."""
     bare = rounds[BARE]
