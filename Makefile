@@ -4,7 +4,7 @@
 
 PYTHON ?= python3.11
 export PYTHON
-# Where it is set, every process compiles again all that it imports: a gateway would start at half the speed.
+# Where it is set every process compiles all of our modules again: the start of a worker takes a quarter longer.
 unexport PYTHONDONTWRITEBYTECODE
 # Processes that share the test files. Each has stores and gateways of its own, so more of them want more memory too.
 TEST_WORKERS ?= 2
