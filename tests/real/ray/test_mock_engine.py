@@ -122,7 +122,7 @@ async def test_a_full_replica_refuses_at_once(
     url = serving(engine("tight", max_num_seqs=8))
     body = completion("tight", max_tokens=400)
     limit = ray_cluster.application("tight")["deployments"]["tight"]["deployment_config"]["max_ongoing_requests"]
-    # As many wait as run: too many even if an ingress that is being replaced lets as many wait as its successor.
+    # As many wait as run: at the replica, and in Ray's own proxy, to which HAProxy falls back until it knows it.
     asking = [asyncio.create_task(client.post(f"{url}/v1/chat/completions", json=body)) for _ in range(3 * limit + 5)]
     done, pending = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
     refused = done.pop().result()
