@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from api.tenants.base import UsageRow
+from api.tenants.ledger.left_file import lock_if_left
 from api.tenants.types import usd
 from serving.catalogue.base import Price
 from serving.types import Usage
@@ -149,20 +150,13 @@ def take_orphans(folder: Path) -> DeadWorkersCalls | None:
     except FileNotFoundError:
         return None
     for file in files:
-        try:
-            descriptor = os.open(file, os.O_RDONLY)
-        except FileNotFoundError:
+        if (descriptor := lock_if_left(file)) is None:
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:
-                return DeadWorkersCalls(_calls(descriptor), file, descriptor)
-        except BlockingIOError:
-            pass
+            return DeadWorkersCalls(_calls(descriptor), file, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)
     return None
 
 

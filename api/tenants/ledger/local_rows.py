@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.tenants.ledger.left_file import lock_if_left
+
 _SUFFIX = ".rows"
 _UNFINISHED = ".making"
 _REFUSED = "refused.jsonl"
@@ -71,7 +73,7 @@ class LocalRows:
     def take(self) -> TakenRows | None:
         """The oldest file that nobody appends to; follow with `done` or `put_back`."""
         for file in sorted(self._files()):
-            if (descriptor := _locked(file)) is not None:
+            if (descriptor := lock_if_left(file)) is not None:
                 try:
                     return TakenRows(_complete_lines(descriptor), file, descriptor)
                 except BaseException:
@@ -133,25 +135,6 @@ def _written(descriptor: int, rows: Sequence[bytes]) -> int:
     while data:
         data = data[os.write(descriptor, data) :]
     return size
-
-
-def _locked(file: Path) -> int | None:
-    """A descriptor that holds the file's lock; None where somebody else has it, or has just brought it in."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-    except BlockingIOError:
-        pass
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
 
 
 def _complete_lines(descriptor: int) -> list[bytes]:
